@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A thin front: meson builds, scripts/ do the rest.
+
+BUILD := build
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD)
+
+# Everything from a bare machine: packages, build, emulated node, first guest.
+demo:
+	scripts/install-deps build node
+	$(MAKE) all
+	tests/node/demo
+
+test:
+	scripts/install-deps
+	scripts/run-tests
+
+test-long:
+	scripts/install-deps
+	scripts/run-tests --long
+
+check:
+	scripts/install-deps build check
+	scripts/check
+
+fuzz:
+	scripts/install-deps build check
+	scripts/fuzz $(or $(FUZZ_SECONDS),300)
+
+format:
+	scripts/list-files . '*.c' '*.h' | xargs -r -d '\n' clang-format -i
+
+stats:
+	@scripts/stats
+
+install: all
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-dev build-fuzz
+
+help:
+	@sed -nE 's/^([a-z-]+):.*/  make \1/p' Makefile
+
+.PHONY: all demo test test-long check fuzz format stats install clean help
