@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/parse.h"
+
+/* How long a killed child may take to become a zombie that is reaped on the spot. */
+#define REAP_MS 50
+
+/* One page shared with the child: a pipe would be one more descriptor a stuck child keeps open. */
+struct outcome {
+	bool is_set;
+	int result;
+};
+
+struct mapping {
+	struct outcome *outcome;
+};
+
+static void unmap(struct mapping *m)
+{
+	if (m->outcome)
+		munmap(m->outcome, sizeof(*m->outcome));
+}
+
+static void reset_signals(void)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		sigaction(sig, &dfl, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* A stuck child must not hold the other end of the caller's pipes. */
+static void detach_stdio(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		dup2(fd, i);
+	if (fd > 2)
+		close(fd);
+}
+
+static bool has_lock(int fd)
+{
+	char path[48];
+	char text[512];
+	_cleanup_close_ int info = -1;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return false;
+	len = read(info, text, sizeof(text) - 1);
+	if (len < 0)
+		return false;
+	text[len] = '\0';
+	return strstr(text, "\nlock:");
+}
+
+/*
+ * A flock() is shared with every child that inherited its descriptor: a child stuck in the kernel
+ * would keep the node locked after its parent is gone.
+ */
+static void drop_locks(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	uint64_t fd;
+
+	if (!dir)
+		return;
+	for (const struct dirent *e; (e = readdir(dir));)
+		if (!cv_parse_u64(e->d_name, &fd) && (int)fd != dirfd(dir) && has_lock((int)fd))
+			close((int)fd);
+	closedir(dir);
+}
+
+/*
+ * A child that outlives a killed parent would go on changing the host while somebody else already
+ * undoes what the parent did.
+ */
+static void die_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+}
+
+static void __attribute__((noreturn))
+run_child(int (*fn)(void *arg), void *arg, pid_t parent, struct outcome *outcome)
+{
+	die_with(parent);
+	reset_signals();
+	detach_stdio();
+	drop_locks();
+	outcome->result = fn(arg);
+	outcome->is_set = true;
+	_exit(0);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Return: 0 when the process behind @pidfd ended, -ETIMEDOUT. */
+static int wait_end(int pidfd, unsigned int ms)
+{
+	int64_t end = now_ms() + ms;
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	for (;;) {
+		int64_t left = end - now_ms();
+		int n = poll(&p, 1, left < 0 ? 0 : (int)(left > 60000 ? 60000 : left));
+
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (left <= 0)
+			return -ETIMEDOUT;
+	}
+}
+
+static void reap(int pidfd, int options)
+{
+	siginfo_t info;
+
+	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | options) < 0 && errno == EINTR)
+		;
+}
+
+static int abandon(int pidfd)
+{
+	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	if (!wait_end(pidfd, REAP_MS))
+		reap(pidfd, WNOHANG);
+	return -ETIMEDOUT;
+}
+
+int cv_child_run(int (*fn)(void *arg), void *arg, unsigned int deadline_ms, int *ret_result)
+{
+	_cleanup_(unmap) struct mapping map = { 0 };
+	_cleanup_close_ int pidfd = -1;
+	pid_t parent = getpid();
+	void *page;
+	pid_t pid;
+	int rc;
+
+	page = mmap(NULL, sizeof(*map.outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		    -1, 0);
+	if (page == MAP_FAILED)
+		return -errno;
+	map.outcome = page;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		run_child(fn, arg, parent, map.outcome);
+	/* The pid cannot be reused before it is waited for. */
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0) {
+		rc = -errno;
+		kill(pid, SIGKILL);
+		return rc;
+	}
+	rc = wait_end(pidfd, deadline_ms);
+	if (rc)
+		return abandon(pidfd);
+	reap(pidfd, 0);
+	if (!map.outcome->is_set)
+		return -EIO;
+	*ret_result = map.outcome->result;
+	return 0;
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/cleanup.h"
+#include "base/dirroot.h"
+
+#define READ_MAX (16UL << 20)
+/* openat2() gives up with EAGAIN when a rename races with ".."; this often it may. */
+#define RESOLVE_TRIES 32
+
+struct dirroot {
+	int dirfd;
+	bool is_host;
+};
+
+int cv_dirroot_new(int dirfd, bool is_host, void **ret_ctx)
+{
+	struct dirroot *d = malloc(sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	*d = (struct dirroot){ .dirfd = dirfd, .is_host = is_host };
+	*ret_ctx = d;
+	return 0;
+}
+
+static void dir_close(void *ctx)
+{
+	struct dirroot *d = ctx;
+
+	close(d->dirfd);
+	free(d);
+}
+
+static int open_path(const struct dirroot *d, const char *path, int flags, mode_t mode)
+{
+	struct open_how how = {
+		.flags = (unsigned int)(flags | O_CLOEXEC),
+		.mode = flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? mode & 07777 : 0,
+		.resolve = d->is_host ? 0 : RESOLVE_IN_ROOT,
+	};
+
+	if (!*path)
+		return -ENOENT;
+	if (*path != '/')
+		return -EINVAL;
+	path += strspn(path, "/");
+	for (int i = 0; i < RESOLVE_TRIES; i++) {
+		long fd = syscall(SYS_openat2, d->dirfd, *path ? path : ".", &how, sizeof(how));
+
+		if (fd >= 0)
+			return (int)fd;
+		if (errno != EAGAIN && errno != EINTR)
+			return -errno;
+	}
+	return -EAGAIN;
+}
+
+int cv_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_free_ char *buf = NULL;
+	size_t size = 0, len = 0;
+
+	for (;;) {
+		ssize_t n;
+
+		if (size - len < 2) {
+			char *grown = realloc(buf, size ? size * 2 : 4096);
+
+			if (!grown)
+				return -ENOMEM;
+			size = size ? size * 2 : 4096;
+			buf = grown;
+		}
+		n = read(fd, buf + len, size - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		len += (size_t)n;
+		if (len > max)
+			return -EFBIG;
+	}
+	buf[len] = '\0';
+	*ret = TAKE_PTR(buf);
+	*ret_len = len;
+	return 0;
+}
+
+static int dir_read(void *ctx, const char *path, char **ret, size_t *ret_len)
+{
+	const struct dirroot *d = ctx;
+	/* A FIFO in somebody's directory must not block the reader. */
+	_cleanup_close_ int fd = open_path(d, path, O_RDONLY | (d->is_host ? 0 : O_NONBLOCK), 0);
+
+	return fd < 0 ? fd : cv_read_fd(fd, READ_MAX, ret, ret_len);
+}
+
+static int dir_write(void *ctx, const char *path, const void *data, size_t len)
+{
+	const struct dirroot *d = ctx;
+	/* O_TRUNC means nothing to sysfs; in a plain directory it makes the value the whole file. */
+	_cleanup_close_ int fd = open_path(d, path,
+					   O_WRONLY | O_TRUNC | (d->is_host ? 0 : O_NONBLOCK), 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = write(fd, data, len);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+static int dir_readlink(void *ctx, const char *path, char **ret)
+{
+	_cleanup_close_ int fd = open_path(ctx, path, O_PATH | O_NOFOLLOW, 0);
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t len;
+	char *copy;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISLNK(st.st_mode))
+		return -EINVAL;
+	len = readlinkat(fd, "", target, sizeof(target));
+	if (len < 0)
+		return -errno;
+	copy = strndup(target, (size_t)len);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static int read_names(DIR *dir, struct cv_strv *names)
+{
+	for (;;) {
+		const struct dirent *e;
+		int rc;
+
+		errno = 0;
+		e = readdir(dir);
+		if (!e)
+			return -errno;
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		rc = cv_strv_add(names, e->d_name);
+		if (rc)
+			return rc;
+	}
+}
+
+static int dir_list(void *ctx, const char *path, struct cv_strv *ret)
+{
+	_cleanup_close_ int fd = open_path(ctx, path, O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	_cleanup_(close_dir) DIR *dir = NULL;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir)
+		return -errno;
+	fd = -1;
+	rc = read_names(dir, &names);
+	if (rc)
+		return rc;
+	cv_strv_sort(&names);
+	*ret = names;
+	names = (struct cv_strv){ 0 };
+	return 0;
+}
+
+static int dir_stat(void *ctx, const char *path, bool nofollow, struct stat *ret)
+{
+	_cleanup_close_ int fd = open_path(ctx, path, O_PATH | (nofollow ? O_NOFOLLOW : 0), 0);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret = st;
+	return 0;
+}
+
+static int dir_open(void *ctx, const char *path, int flags, mode_t mode)
+{
+	return open_path(ctx, path, flags, mode);
+}
+
+/* Return: descriptor of the directory that holds the last component, which *@ret_name points to. */
+static int open_parent(const struct dirroot *d, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	int len, fd;
+
+	if (!slash)
+		return *path ? -EINVAL : -ENOENT;
+	if (!slash[1] || !strcmp(slash + 1, ".") || !strcmp(slash + 1, ".."))
+		return -EINVAL;
+	len = snprintf(parent, sizeof(parent), "%.*s/", (int)(slash - path), path);
+	if (len >= (int)sizeof(parent))
+		return -ENAMETOOLONG;
+	fd = open_path(d, parent, O_PATH | O_DIRECTORY, 0);
+	if (fd >= 0)
+		*ret_name = slash + 1;
+	return fd;
+}
+
+static int dir_mkdir(void *ctx, const char *path, mode_t mode)
+{
+	const char *name;
+	_cleanup_close_ int fd = open_parent(ctx, path, &name);
+
+	if (fd < 0)
+		return fd;
+	return mkdirat(fd, name, mode) < 0 ? -errno : 0;
+}
+
+static int remove_entry(const struct dirroot *d, const char *path, int flags)
+{
+	const char *name;
+	_cleanup_close_ int fd = open_parent(d, path, &name);
+
+	if (fd < 0)
+		return fd;
+	return unlinkat(fd, name, flags) < 0 ? -errno : 0;
+}
+
+static int dir_rmdir(void *ctx, const char *path)
+{
+	return remove_entry(ctx, path, AT_REMOVEDIR);
+}
+
+static int dir_unlink(void *ctx, const char *path)
+{
+	return remove_entry(ctx, path, 0);
+}
+
+static int dir_rename(void *ctx, const char *from, const char *to)
+{
+	const char *old_name, *new_name;
+	_cleanup_close_ int old_fd = open_parent(ctx, from, &old_name);
+	_cleanup_close_ int new_fd = open_parent(ctx, to, &new_name);
+
+	if (old_fd < 0)
+		return old_fd;
+	if (new_fd < 0)
+		return new_fd;
+	return renameat(old_fd, old_name, new_fd, new_name) < 0 ? -errno : 0;
+}
+
+static int dir_chown(void *ctx, const char *path, uid_t uid, gid_t gid, mode_t mode)
+{
+	const char *name;
+	_cleanup_close_ int fd = open_parent(ctx, path, &name);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	/* fchmodat() follows links whatever its flags say: refuse one. */
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode))
+		return -ELOOP;
+	if ((uid != (uid_t)-1 || gid != (gid_t)-1) &&
+	    fchownat(fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (mode != (mode_t)-1 && fchmodat(fd, name, mode & 07777, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+const struct cv_sysroot_ops cv_dirroot_ops = {
+	.read = dir_read,
+	.write = dir_write,
+	.readlink = dir_readlink,
+	.list = dir_list,
+	.stat = dir_stat,
+	.open = dir_open,
+	.mkdir = dir_mkdir,
+	.rmdir = dir_rmdir,
+	.unlink = dir_unlink,
+	.rename = dir_rename,
+	.chown = dir_chown,
+	.close = dir_close,
+};
