@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What may be given away: each rule fills the error and returns -errno, or 0. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/state.h"
+#include "plan/placement.h"
+
+#define MAX_NAMED 8 /* group members named in one message */
+
+/**
+ * struct rule_ctx - @d, @index, @bdf: the function, for a VF to come its PF; @self: the address that
+ * the guest would get
+ */
+struct rule_ctx {
+	const struct place *p;
+	const struct place_choice *c;
+	const struct spec_device *want;
+	const struct inv_dev *d;
+	int index;
+	bool is_future;
+	struct cv_bdf self;
+	char bdf[CV_BDF_MAX];
+};
+
+static bool is_any_bridge(const struct inv_dev *d)
+{
+	return inv_is_bridge(d) || d->class >> 16 == 0x06;
+}
+
+static int rule_endpoint(const struct rule_ctx *x, struct cv_error *err)
+{
+	if (!is_any_bridge(x->d))
+		return 0;
+	cv_fail(err, -EINVAL, CV_EXIT_USAGE, "NOT_AN_ENDPOINT", x->bdf,
+		"a bridge cannot be given to a guest");
+	cv_error_found(err, "%s", x->d->name[0] ? x->d->name : "PCI bridge");
+	cv_error_wanted(err, "an endpoint function");
+	cv_error_hint(err, "carve topo shows the functions behind it");
+	return -EINVAL;
+}
+
+static int rule_iommu(const struct rule_ctx *x, struct cv_error *err)
+{
+	const struct inv_host *host = &x->p->inv->host;
+	bool has_iommu = host->iommu != INV_IOMMU_NONE && host->n_iommu_groups > 0;
+
+	if (has_iommu && x->d->group >= 0)
+		return 0;
+	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, has_iommu ? "NO_GROUP" : "NO_IOMMU", x->bdf,
+		has_iommu ? "the device cannot be isolated: no IOMMU translates for it"
+			  : "the device cannot be isolated: this host has no IOMMU in effect");
+	cv_error_found(err, has_iommu ? "a device in no IOMMU group"
+				      : "0 groups in /sys/kernel/iommu_groups");
+	cv_error_wanted(err, "an IOMMU group for the device");
+	cv_error_hint(err, "enable VT-d or AMD-Vi in the firmware, on Intel boot with "
+			   "intel_iommu=on; carve audit shows the effect");
+	return -EPERM;
+}
+
+static int rule_intremap(const struct rule_ctx *x, struct cv_error *err)
+{
+	if (x->p->inv->host.has_intremap || (x->want->accept & SPEC_ACCEPT_NO_INTREMAP))
+		return 0;
+	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "NO_INTREMAP", x->bdf,
+		"a guest could inject interrupts into the host: no interrupt remapping");
+	cv_error_found(err, "interrupt remapping off");
+	cv_error_wanted(err, "interrupt remapping in effect");
+	cv_error_hint(err, "enable it in the firmware, or accept the risk by name: "
+			   "accept: [no-intremap]");
+	return -EPERM;
+}
+
+static int rule_healthy(const struct rule_ctx *x, struct cv_error *err)
+{
+	if (x->d->is_quarantined) {
+		cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "QUARANTINED", x->bdf,
+			"the device is in quarantine");
+		cv_error_found(err, "%s", x->d->quarantine);
+		cv_error_wanted(err, "a device that is not in quarantine");
+		cv_error_hint(err, "check the device, then remove its file in " CV_QUARANTINE_DIR);
+		return -EPERM;
+	}
+	if (!x->d->is_unreadable)
+		return 0;
+	cv_fail(err, -EIO, CV_EXIT_PRECONDITION, "UNREADABLE", x->bdf,
+		"the device does not answer: its configuration space reads all ones");
+	cv_error_found(err, "vendor ffff");
+	cv_error_wanted(err, "a device that answers");
+	cv_error_hint(err, "power-cycle the device or the node");
+	return -EIO;
+}
+
+static int fail_leased(const struct rule_ctx *x, const struct cv_lease *l, struct cv_error *err)
+{
+	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", x->bdf, "the device is leased already");
+	if (l)
+		cv_error_found(err, "lease of VM %s, user %s%s%s", l->name, l->owner.user,
+			       l->owner.job[0] ? ", job " : "", l->owner.job);
+	else
+		cv_error_found(err, "given to another device entry or spec of this plan");
+	cv_error_wanted(err, "a device that no VM has");
+	cv_error_hint(err, "carve list shows who runs; carve stop NAME gives it back");
+	return -EBUSY;
+}
+
+static bool is_chosen_here(const struct place_choice *c, int dev)
+{
+	for (size_t i = 0; i < c->n_devs; i++)
+		if (place_is_chosen(&c->devs[i]) && c->devs[i].dev == dev)
+			return true;
+	return false;
+}
+
+/* A VF to come needs its own address and its PF free: the PF stays with the host driver. */
+static int rule_lease(const struct rule_ctx *x, struct cv_error *err)
+{
+	const struct cv_lease *l = inv_device_lease(x->p->inv, x->self);
+
+	if (!l && x->is_future)
+		l = inv_device_lease(x->p->inv, x->d->bdf);
+	if (!l && !x->p->dev_taken[x->index] && !is_chosen_here(x->c, x->index))
+		return 0;
+	return fail_leased(x, l, err);
+}
+
+static int rule_holder(const struct rule_ctx *x, struct cv_error *err)
+{
+	if (x->is_future || x->d->holder_kind == INV_HOLDER_NONE)
+		return 0;
+	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_HOLDER", x->bdf,
+		"the device is in use on the host");
+	cv_error_found(err, "%s", x->d->holder);
+	cv_error_wanted(err, "a device nobody uses");
+	cv_error_hint(err, "%s",
+		      x->d->holder_kind == INV_HOLDER_FOREIGN
+			      ? "give it back with the tool that bound it"
+			      : "stop the holder (unmount, ip link set down, end the process)");
+	return -EBUSY;
+}
+
+static unsigned int count_promised_vfs(const struct rule_ctx *x)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < x->p->n_vfs; i++)
+		n += x->p->vfs[i].pf == x->index;
+	for (size_t i = 0; i < x->c->n_devs; i++)
+		n += place_is_chosen(&x->c->devs[i]) && x->c->devs[i].pf == x->index;
+	return n;
+}
+
+static int rule_active_pf(const struct rule_ctx *x, struct cv_error *err)
+{
+	unsigned int promised;
+
+	if (x->is_future)
+		return 0;
+	promised = count_promised_vfs(x);
+	if (x->d->sriov.num == 0 && promised == 0)
+		return 0;
+	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_VFS", x->bdf,
+		"the function is a PF with VFs: taking it would remove them");
+	cv_error_found(err, "%u VFs", x->d->sriov.num ? x->d->sriov.num : promised);
+	cv_error_wanted(err, "a PF without VFs");
+	cv_error_hint(err, "ask for one of its VFs (vf: {pf: %s}), or remove the VFs first",
+		      x->bdf);
+	return -EBUSY;
+}
+
+static int rule_pf_driver(const struct rule_ctx *x, struct cv_error *err)
+{
+	const char *driver = x->d->driver;
+
+	if (!x->is_future || (driver[0] && strcmp(driver, "vfio-pci") != 0))
+		return 0;
+	cv_fail(err, -ENODEV, CV_EXIT_PRECONDITION, "PF_NO_DRIVER", x->bdf,
+		"VFs cannot be made: the PF has no host driver");
+	cv_error_found(err, "%s", driver[0] ? driver : "no driver");
+	cv_error_wanted(err, "the host driver of the PF, bound");
+	cv_error_hint(err, "load the host driver of the PF");
+	return -ENODEV;
+}
+
+static void name_members(const struct inventory *inv, const int *idx, size_t n,
+			 struct cv_error *err)
+{
+	char text[sizeof(err->found)] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n && i < MAX_NAMED && used < sizeof(text); i++) {
+		const struct inv_dev *d = &inv->devs[idx[i]];
+		char bdf[CV_BDF_MAX];
+
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s (%s)",
+					 i ? ", " : "", cv_format_bdf(d->bdf, bdf),
+					 d->driver[0] ? d->driver : "no driver");
+	}
+	if (n > MAX_NAMED && used < sizeof(text))
+		snprintf(text + used, sizeof(text) - used, " and %zu more", n - MAX_NAMED);
+	cv_error_found(err, "also in the group: %s", text);
+}
+
+static int rule_group(const struct rule_ctx *x, struct cv_error *err)
+{
+	const struct inventory *inv = x->p->inv;
+	int members[MAX_NAMED];
+	size_t n = inv_group_blockers(inv, x->index, x->is_future, members, MAX_NAMED);
+	char what[128];
+
+	if (n == 0)
+		return 0;
+	snprintf(what, sizeof(what), "IOMMU group %d is shared%s", x->d->group,
+		 x->is_future ? " (the VF would join its PF's group)" : "");
+	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "SHARED_GROUP", x->bdf,
+		"%s: the devices below reach each other without passing the IOMMU", what);
+	name_members(inv, members, n, err);
+	cv_error_wanted(err, "a group of its own");
+	cv_error_hint(err,
+		      "use a slot behind a port with ACS, give the whole group away, or boot "
+		      "with another topology; accept: [shared-group] takes the whole group when "
+		      "nothing on the host uses it");
+	return -EPERM;
+}
+
+static bool is_idle_member(const struct rule_ctx *x, int member)
+{
+	const struct inv_dev *d = &x->p->inv->devs[member];
+
+	return d->holder_kind == INV_HOLDER_NONE && d->sriov.num == 0 &&
+	       !inv_device_lease(x->p->inv, d->bdf) && !x->p->dev_taken[member];
+}
+
+/* A shared group can only be accepted as a whole: every other member idle, and no PF of ours. */
+static int rule_whole_group(const struct rule_ctx *x, struct cv_error *err)
+{
+	int members[PLACE_GROUP_MAX];
+	size_t n = inv_group_blockers(x->p->inv, x->index, x->is_future, members, PLACE_GROUP_MAX);
+	bool is_whole = n <= PLACE_GROUP_MAX, has_pf = false;
+
+	if (n == 0)
+		return 0;
+	if (!(x->want->accept & SPEC_ACCEPT_SHARED_GROUP))
+		return rule_group(x, err);
+	for (size_t i = 0; i < n && i < PLACE_GROUP_MAX; i++) {
+		has_pf |= members[i] == x->d->pf || (x->is_future && members[i] == x->index);
+		is_whole &= is_idle_member(x, members[i]);
+	}
+	if (is_whole && !has_pf)
+		return 0;
+	rule_group(x, err);
+	cv_error_hint(err, "accept: [shared-group] needs every other member idle%s",
+		      has_pf ? "; a VF cannot leave the group of its PF" : "");
+	return -EPERM;
+}
+
+static int rule_reset(const struct rule_ctx *x, struct cv_error *err)
+{
+	/* every VF has FLR: SR-IOV 1.1 section 2.2.2 */
+	if (x->is_future || x->d->pf >= 0 || x->d->reset_methods[0] ||
+	    (x->want->accept & SPEC_ACCEPT_NO_RESET))
+		return 0;
+	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "NO_RESET", x->bdf,
+		"the device has no reset method: what one guest leaves in it the next one finds");
+	cv_error_found(err, "empty reset_method");
+	cv_error_wanted(err, "flr, pm, bus or another method of the kernel");
+	cv_error_hint(err, "move it behind a port of its own (bus reset), or accept the risk by "
+			   "name: accept: [no-reset]");
+	return -EPERM;
+}
+
+/* Address and VLAN are set through the PF: only VFs of network devices have them. */
+static int rule_network(const struct rule_ctx *x, struct cv_error *err)
+{
+	bool is_vf = x->is_future || x->d->pf >= 0;
+
+	if ((!x->want->has_mac && !x->want->vlan) ||
+	    (is_vf && strcmp(inv_class_name(x->d), "net") == 0))
+		return 0;
+	cv_fail(err, -EINVAL, CV_EXIT_USAGE, "NOT_A_NIC_VF", x->bdf,
+		"%s: cannot be set on this device", x->want->has_mac ? "mac" : "vlan");
+	cv_error_found(err, "%s of class %s", is_vf ? "a VF" : "a whole function",
+		       inv_class_name(x->d));
+	cv_error_wanted(err, "a VF of a network device");
+	cv_error_hint(err, "ask for a VF (vf: {class: net}), or set it inside the guest");
+	return -EINVAL;
+}
+
+static int (*const rules[])(const struct rule_ctx *x, struct cv_error *err) = {
+	rule_endpoint,	rule_iommu,    rule_healthy,	 rule_lease, rule_holder,  rule_active_pf,
+	rule_pf_driver, rule_intremap, rule_whole_group, rule_reset, rule_network,
+};
+
+int place_check_device(const struct place *p, const struct place_choice *c,
+		       const struct spec_device *want, struct place_dev dev, struct cv_error *err)
+{
+	bool is_future = dev.dev < 0;
+	int index = is_future ? dev.pf : dev.dev;
+	struct rule_ctx x = { p, c, want, &p->inv->devs[index], index, is_future, dev.bdf, "" };
+
+	cv_format_bdf(x.d->bdf, x.bdf);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rules); i++) {
+		int r = rules[i](&x, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

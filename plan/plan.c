@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The plan as a value: reasons and release. */
+#include "plan/plan.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "plan/placement.h"
+
+const char *const plan_accept_words[PLAN_ACCEPT_BITS] = {
+	"no-reset",	/* SPEC_ACCEPT_NO_RESET */
+	"shared-group", /* SPEC_ACCEPT_SHARED_GROUP */
+	"no-intremap",	/* SPEC_ACCEPT_NO_INTREMAP */
+};
+
+static void reasons_done(struct plan_reason *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(r[i].object);
+		free(r[i].text);
+	}
+	free(r);
+}
+
+void plan_done(struct plan *p)
+{
+	for (size_t i = 0; i < p->n_steps; i++) {
+		free((char *)p->steps[i].kind);
+		free((char *)p->steps[i].object);
+		free((char *)p->steps[i].value);
+		free((char *)p->steps[i].why);
+	}
+	free(p->steps);
+	reasons_done(p->reasons, p->n_reasons);
+	reasons_done(p->rejected, p->n_rejected);
+	free(p->kernel);
+	free(p->initrd);
+	free(p->cmdline);
+	free(p->vcpus);
+	free(p->bridges);
+	free(p->devices);
+	memset(p, 0, sizeof(*p));
+}
+
+static int reason_add(struct plan_reason **list, size_t *n, const char *object, const char *fmt,
+		      va_list ap)
+{
+	struct plan_reason *grown = reallocarray(*list, *n + 1, sizeof(**list));
+
+	if (!grown)
+		return -ENOMEM;
+	*list = grown;
+	_cleanup_free_ char *copy = strdup(object);
+	char *text = NULL;
+	if (!copy || vasprintf(&text, fmt, ap) < 0)
+		return -ENOMEM;
+	grown[*n] = (struct plan_reason){ .object = TAKE_PTR(copy), .text = text };
+	(*n)++;
+	return 0;
+}
+
+int plan_add_reason(struct plan *p, const char *object, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int r = reason_add(&p->reasons, &p->n_reasons, object, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int plan_add_rejected(struct plan *p, const char *object, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int r = reason_add(&p->rejected, &p->n_rejected, object, fmt, ap);
+	va_end(ap);
+	return r;
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The plan as JSON (docs/formats/plan.md): one function per part, put together at the end. */
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "plan/placement.h"
+
+static json_t *list_json(const struct cv_cpuset *s)
+{
+	_cleanup_free_ char *text = cv_format_cpulist(s);
+
+	return text ? json_string(text) : NULL;
+}
+
+static json_t *bdf_json(struct cv_bdf b)
+{
+	char text[CV_BDF_MAX];
+
+	return json_string(cv_format_bdf(b, text));
+}
+
+static json_t *vcpus_json(const struct plan *p)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < p->n_vcpus; i++) {
+		const struct plan_vcpu *v = &p->vcpus[i];
+
+		json_array_append_new(a,
+				      json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "vcpu", (int)i,
+						"host_cpu", v->host_cpu, "node", v->guest_node,
+						"package", v->package, "die", v->die, "core",
+						v->core, "thread", v->thread, "l3", v->l3));
+	}
+	return a;
+}
+
+static json_t *topology_json(const struct plan *p)
+{
+	return json_pack("{s:i,s:i,s:i,s:i}", "packages", p->packages, "dies", p->dies, "cores",
+			 p->cores, "threads", p->threads);
+}
+
+static json_t *nodes_json(const struct plan *p)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < p->n_nodes; i++) {
+		const struct plan_node *n = &p->nodes[i];
+		json_t *d = json_array();
+
+		for (size_t j = 0; j < p->n_nodes; j++)
+			json_array_append_new(d, json_integer(n->distances[j]));
+		json_array_append_new(
+			a, json_pack("{s:i,s:i,s:I,s:I,s:I,s:o,s:o}", "node", (int)i, "host_node",
+				     n->host_node, "memory", (json_int_t)n->memory, "page_size",
+				     (json_int_t)n->page_size, "pages", (json_int_t)n->pages,
+				     "vcpus", list_json(&n->vcpus), "distances", d));
+	}
+	return a;
+}
+
+static json_t *bridges_json(const struct plan *p)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < p->n_bridges; i++) {
+		const struct plan_bridge *b = &p->bridges[i];
+
+		json_array_append_new(a, json_pack("{s:s,s:i,s:i,s:i,s:o}", "id", b->id, "parent",
+						   b->parent, "node", b->guest_node, "bus",
+						   (int)b->bus, "guest", bdf_json(b->bdf)));
+	}
+	return a;
+}
+
+static json_t *accept_json(unsigned int accept)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < PLAN_ACCEPT_BITS; i++)
+		if (accept & (1u << i))
+			json_array_append_new(a, json_string(plan_accept_words[i]));
+	return a;
+}
+
+static json_t *devices_json(const struct plan *p)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < p->n_devices; i++) {
+		const struct plan_device *d = &p->devices[i];
+		char vendor[8], device[8];
+		json_t *j = json_pack("{s:s,s:o,s:o,s:i,s:i,s:i,s:b,s:b}", "id", d->id, "host",
+				      bdf_json(d->host), "guest", bdf_json(d->guest), "bridge",
+				      d->bridge, "host_node", d->host_node, "node", d->guest_node,
+				      "vf", d->is_vf, "create", d->is_new);
+
+		snprintf(vendor, sizeof(vendor), "%04x", d->vendor);
+		snprintf(device, sizeof(device), "%04x", d->device);
+		if (d->is_vf) {
+			json_object_set_new(j, "pf", bdf_json(d->pf));
+			json_object_set_new(j, "vf_index", json_integer(d->vf_index));
+		}
+		json_object_set_new(j, "vendor", json_string(vendor));
+		json_object_set_new(j, "device", json_string(device));
+		json_object_set_new(j, "class", json_string(d->class_name));
+		json_object_set_new(j, "driver", json_string(d->driver));
+		if (d->mac[0])
+			json_object_set_new(j, "mac", json_string(d->mac));
+		json_object_set_new(j, "vlan", json_integer(d->vlan));
+		json_object_set_new(j, "accept", accept_json(d->accept));
+		json_array_append_new(a, j);
+	}
+	return a;
+}
+
+static json_t *steps_json(const struct plan *p)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < p->n_steps; i++) {
+		const struct cv_step *s = &p->steps[i];
+
+		json_array_append_new(
+			a, json_pack("{s:i,s:s,s:o,s:o,s:o}", "seq", (int)s->seq, "kind", s->kind,
+				     "object", cv_json_string(s->object), "value",
+				     cv_json_string(s->value), "why", cv_json_string(s->why)));
+	}
+	return a;
+}
+
+static json_t *reasons_json(const struct plan_reason *r, size_t n)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(a,
+				      json_pack("{s:o,s:o}", "object", cv_json_string(r[i].object),
+						"why", cv_json_string(r[i].text)));
+	return a;
+}
+
+static json_t *boot_json(const struct plan *p)
+{
+	return json_pack("{s:s,s:s,s:s}", "kernel", p->kernel, "initrd", p->initrd, "cmdline",
+			 p->cmdline);
+}
+
+json_t *plan_json(const struct plan *p)
+{
+	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+			 "carve_plan", PLAN_VERSION, "name", p->name, "user", p->user, "backend",
+			 p->backend, "hypervisor", p->hypervisor, "cpu_vendor", p->cpu_vendor,
+			 "boot", boot_json(p), "topology", topology_json(p), "vcpus", vcpus_json(p),
+			 "host_cpus", list_json(&p->host_cpus), "vmm_cpus", list_json(&p->vmm_cpus),
+			 "nodes", nodes_json(p), "bridges", bridges_json(p), "devices",
+			 devices_json(p), "steps", steps_json(p), "reasons",
+			 reasons_json(p->reasons, p->n_reasons), "rejected",
+			 reasons_json(p->rejected, p->n_rejected));
+}

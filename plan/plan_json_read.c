@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The plan back from JSON (docs/formats/plan.md). Strict: each member is there and in range, and the
+ * parts agree with each other, so that nobody after this has to check. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/parse.h"
+#include "base/state.h"
+#include "plan/placement.h"
+
+#define MAX_DEVICES 256
+#define MAX_STEPS 4096
+#define MAX_REASONS 65536
+#define MAX_ID 65535 /* of a guest topology id or a host node */
+
+/* ---- members ---- */
+
+static int read_int(const json_t *j, const char *key, int64_t min, int64_t max, int *ret)
+{
+	const json_t *v = json_object_get(j, key);
+
+	if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max)
+		return -EINVAL;
+	*ret = (int)json_integer_value(v);
+	return 0;
+}
+
+static int read_u64(const json_t *j, const char *key, uint64_t *ret)
+{
+	const json_t *v = json_object_get(j, key);
+
+	if (!json_is_integer(v) || json_integer_value(v) < 1)
+		return -EINVAL;
+	*ret = (uint64_t)json_integer_value(v);
+	return 0;
+}
+
+static int read_bool(const json_t *j, const char *key, bool *ret)
+{
+	const json_t *v = json_object_get(j, key);
+
+	if (!json_is_boolean(v))
+		return -EINVAL;
+	*ret = json_is_true(v);
+	return 0;
+}
+
+static int read_list(const json_t *j, const char *key, struct cv_cpuset *ret)
+{
+	const char *s = cv_json_str(j, key, NULL);
+
+	return s ? cv_parse_cpulist(s, ret) : -EINVAL;
+}
+
+static int read_bdf(const json_t *j, const char *key, struct cv_bdf *ret)
+{
+	const char *s = cv_json_str(j, key, NULL);
+
+	return s ? cv_parse_bdf(s, ret) : -EINVAL;
+}
+
+static int read_text(const json_t *j, const char *key, char *buf, size_t size)
+{
+	const char *s = cv_json_str(j, key, NULL);
+
+	return s && (size_t)snprintf(buf, size, "%s", s) < size ? 0 : -EINVAL;
+}
+
+static int read_copy(const json_t *j, const char *key, char **ret)
+{
+	const char *s = cv_json_str(j, key, NULL);
+
+	if (!s)
+		return -EINVAL;
+	*ret = strdup(s);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int read_id16(const json_t *j, const char *key, uint16_t *ret)
+{
+	uint64_t v;
+	int r = cv_parse_hex(cv_json_str(j, key, ""), &v);
+
+	if (r < 0 || v > 0xffff)
+		return -EINVAL;
+	*ret = (uint16_t)v;
+	return 0;
+}
+
+/* An array member as zeroed elements; the count is bounded against hostile files. */
+static int read_array(const json_t *j, const char *key, size_t element, size_t max,
+		      const json_t **ret, void **ret_elements, size_t *ret_n)
+{
+	const json_t *a = json_object_get(j, key);
+	size_t n = json_array_size(a);
+
+	if (!json_is_array(a) || n > max)
+		return -EINVAL;
+	*ret_elements = calloc(n + 1, element);
+	if (!*ret_elements)
+		return -ENOMEM;
+	*ret = a;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- parts ---- */
+
+static int read_head(const json_t *j, struct plan *p)
+{
+	int r = read_text(j, "name", p->name, sizeof(p->name));
+
+	if (r == 0 && !cv_name_is_valid(p->name))
+		r = -EINVAL;
+	r = r ?: read_text(j, "user", p->user, sizeof(p->user));
+	r = r ?: read_text(j, "backend", p->backend, sizeof(p->backend));
+	r = r ?: read_text(j, "hypervisor", p->hypervisor, sizeof(p->hypervisor));
+	r = r ?: read_text(j, "cpu_vendor", p->cpu_vendor, sizeof(p->cpu_vendor));
+	r = r ?: read_list(j, "host_cpus", &p->host_cpus);
+	return r ?: read_list(j, "vmm_cpus", &p->vmm_cpus);
+}
+
+static int read_boot(const json_t *j, struct plan *p)
+{
+	const json_t *b = json_object_get(j, "boot");
+	int r = read_copy(b, "kernel", &p->kernel);
+
+	r = r ?: read_copy(b, "initrd", &p->initrd);
+	return r ?: read_copy(b, "cmdline", &p->cmdline);
+}
+
+static int read_topology(const json_t *j, struct plan *p)
+{
+	const json_t *t = json_object_get(j, "topology");
+	int r = read_int(t, "packages", 1, CV_CPU_MAX, &p->packages);
+
+	r = r ?: read_int(t, "dies", 1, CV_CPU_MAX, &p->dies);
+	r = r ?: read_int(t, "cores", 1, CV_CPU_MAX, &p->cores);
+	return r ?: read_int(t, "threads", 1, CV_CPU_MAX, &p->threads);
+}
+
+static int read_vcpu(const json_t *v, size_t i, struct plan_vcpu *ret)
+{
+	int index;
+	int r = read_int(v, "vcpu", (int64_t)i, (int64_t)i, &index);
+
+	r = r ?: read_int(v, "host_cpu", 0, CV_CPU_MAX - 1, &ret->host_cpu);
+	r = r ?: read_int(v, "node", 0, PLAN_MAX_NODES - 1, &ret->guest_node);
+	r = r ?: read_int(v, "package", 0, MAX_ID, &ret->package);
+	r = r ?: read_int(v, "die", 0, MAX_ID, &ret->die);
+	r = r ?: read_int(v, "core", 0, MAX_ID, &ret->core);
+	r = r ?: read_int(v, "thread", 0, MAX_ID, &ret->thread);
+	return r ?: read_int(v, "l3", 0, MAX_ID, &ret->l3);
+}
+
+static int read_vcpus(const json_t *j, struct plan *p)
+{
+	const json_t *a;
+	int r = read_array(j, "vcpus", sizeof(*p->vcpus), CV_CPU_MAX, &a, (void **)&p->vcpus,
+			   &p->n_vcpus);
+
+	for (size_t i = 0; i < p->n_vcpus && r == 0; i++)
+		r = read_vcpu(json_array_get(a, i), i, &p->vcpus[i]);
+	return r;
+}
+
+static int read_distances(const json_t *v, size_t n, int *ret)
+{
+	const json_t *a = json_object_get(v, "distances");
+
+	if (json_array_size(a) != n)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *d = json_array_get(a, i);
+
+		if (!json_is_integer(d) || json_integer_value(d) < 10 ||
+		    json_integer_value(d) > 255)
+			return -EINVAL;
+		ret[i] = (int)json_integer_value(d);
+	}
+	return 0;
+}
+
+static int read_node(const json_t *v, size_t i, size_t n, struct plan_node *ret)
+{
+	int index;
+	int r = read_int(v, "node", (int64_t)i, (int64_t)i, &index);
+
+	r = r ?: read_int(v, "host_node", 0, MAX_ID, &ret->host_node);
+	r = r ?: read_u64(v, "memory", &ret->memory);
+	r = r ?: read_u64(v, "page_size", &ret->page_size);
+	r = r ?: read_u64(v, "pages", &ret->pages);
+	r = r ?: read_list(v, "vcpus", &ret->vcpus);
+	r = r ?: read_distances(v, n, ret->distances);
+	if (r == 0 && (ret->memory % ret->page_size || ret->memory / ret->page_size != ret->pages))
+		r = -EINVAL;
+	return r;
+}
+
+static int read_nodes(const json_t *j, struct plan *p)
+{
+	const json_t *a = json_object_get(j, "nodes");
+	int r = 0;
+
+	p->n_nodes = json_array_size(a);
+	if (p->n_nodes == 0 || p->n_nodes > PLAN_MAX_NODES) {
+		p->n_nodes = 0;
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < p->n_nodes && r == 0; i++)
+		r = read_node(json_array_get(a, i), i, p->n_nodes, &p->nodes[i]);
+	return r;
+}
+
+static int read_bridge(const json_t *v, const struct plan *p, int i, struct plan_bridge *ret)
+{
+	int bus = 0;
+	int r = read_text(v, "id", ret->id, sizeof(ret->id));
+
+	r = r ?: read_int(v, "parent", -1, i - 1, &ret->parent);
+	r = r ?: read_int(v, "node", 0, (int64_t)p->n_nodes - 1, &ret->guest_node);
+	r = r ?: read_int(v, "bus", 0, 255, &bus);
+	ret->bus = (uint8_t)bus;
+	return r ?: read_bdf(v, "guest", &ret->bdf);
+}
+
+static int read_bridges(const json_t *j, struct plan *p)
+{
+	const json_t *a;
+	int r = read_array(j, "bridges", sizeof(*p->bridges), MAX_DEVICES + PLAN_MAX_NODES, &a,
+			   (void **)&p->bridges, &p->n_bridges);
+
+	for (size_t i = 0; i < p->n_bridges && r == 0; i++)
+		r = read_bridge(json_array_get(a, i), p, (int)i, &p->bridges[i]);
+	return r;
+}
+
+static int read_accept(const json_t *v, unsigned int *ret)
+{
+	const json_t *a = json_object_get(v, "accept");
+	unsigned int bits = 0;
+
+	if (!json_is_array(a))
+		return -EINVAL;
+	for (size_t i = 0; i < json_array_size(a); i++) {
+		const char *word = json_string_value(json_array_get(a, i));
+		unsigned int bit = 0;
+
+		while (bit < PLAN_ACCEPT_BITS && (!word || strcmp(word, plan_accept_words[bit])))
+			bit++;
+		if (bit == PLAN_ACCEPT_BITS)
+			return -EINVAL;
+		bits |= 1u << bit;
+	}
+	*ret = bits;
+	return 0;
+}
+
+static int read_vf(const json_t *v, struct plan_device *d)
+{
+	int r = read_bool(v, "vf", &d->is_vf);
+
+	r = r ?: read_bool(v, "create", &d->is_new);
+	d->vf_index = -1;
+	if (r < 0 || !d->is_vf)
+		return r < 0 || d->is_new ? -EINVAL : 0;
+	r = read_bdf(v, "pf", &d->pf);
+	return r ?: read_int(v, "vf_index", 0, MAX_ID, &d->vf_index);
+}
+
+static int read_mac(const json_t *v, struct plan_device *d)
+{
+	uint8_t mac[6];
+
+	if (!json_object_get(v, "mac"))
+		return 0;
+	int r = read_text(v, "mac", d->mac, sizeof(d->mac));
+	return r ?: cv_parse_mac(d->mac, mac);
+}
+
+static int read_device(const json_t *v, const struct plan *p, struct plan_device *d)
+{
+	int r = read_text(v, "id", d->id, sizeof(d->id));
+
+	r = r ?: read_bdf(v, "host", &d->host);
+	r = r ?: read_bdf(v, "guest", &d->guest);
+	r = r ?: read_int(v, "bridge", 0, (int64_t)p->n_bridges - 1, &d->bridge);
+	r = r ?: read_int(v, "host_node", -1, MAX_ID, &d->host_node);
+	r = r ?: read_int(v, "node", 0, (int64_t)p->n_nodes - 1, &d->guest_node);
+	r = r ?: read_vf(v, d);
+	r = r ?: read_id16(v, "vendor", &d->vendor);
+	r = r ?: read_id16(v, "device", &d->device);
+	r = r ?: read_text(v, "class", d->class_name, sizeof(d->class_name));
+	r = r ?: read_text(v, "driver", d->driver, sizeof(d->driver));
+	r = r ?: read_mac(v, d);
+	r = r ?: read_int(v, "vlan", 0, 4094, &d->vlan);
+	r = r ?: read_accept(v, &d->accept);
+	return r == 0 && p->bridges[d->bridge].parent < 0 ? -EINVAL : r; /* only behind a port */
+}
+
+static int read_devices(const json_t *j, struct plan *p)
+{
+	const json_t *a;
+	int r = read_array(j, "devices", sizeof(*p->devices), MAX_DEVICES, &a, (void **)&p->devices,
+			   &p->n_devices);
+
+	for (size_t i = 0; i < p->n_devices && r == 0; i++)
+		r = read_device(json_array_get(a, i), p, &p->devices[i]);
+	return r;
+}
+
+static int read_step(const json_t *v, size_t i, struct cv_step *s)
+{
+	int seq = 0;
+	int r = read_int(v, "seq", (int64_t)i + 1, (int64_t)i + 1, &seq);
+
+	s->seq = (unsigned int)seq;
+	r = r ?: read_copy(v, "kind", (char **)&s->kind);
+	r = r ?: read_copy(v, "object", (char **)&s->object);
+	r = r ?: read_copy(v, "value", (char **)&s->value);
+	return r ?: read_copy(v, "why", (char **)&s->why);
+}
+
+static int read_steps(const json_t *j, struct plan *p)
+{
+	const json_t *a;
+	int r = read_array(j, "steps", sizeof(*p->steps), MAX_STEPS, &a, (void **)&p->steps,
+			   &p->n_steps);
+
+	for (size_t i = 0; i < p->n_steps && r == 0; i++)
+		r = read_step(json_array_get(a, i), i, &p->steps[i]);
+	return r;
+}
+
+static int read_reason_list(const json_t *j, const char *key, struct plan_reason **ret,
+			    size_t *ret_n)
+{
+	const json_t *a;
+	int r = read_array(j, key, sizeof(**ret), MAX_REASONS, &a, (void **)ret, ret_n);
+
+	for (size_t i = 0; i < *ret_n && r == 0; i++) {
+		const json_t *v = json_array_get(a, i);
+
+		r = read_copy(v, "object", &(*ret)[i].object);
+		r = r ?: read_copy(v, "why", &(*ret)[i].text);
+	}
+	return r;
+}
+
+static int read_reasons(const json_t *j, struct plan *p)
+{
+	int r = read_reason_list(j, "reasons", &p->reasons, &p->n_reasons);
+
+	return r ?: read_reason_list(j, "rejected", &p->rejected, &p->n_rejected);
+}
+
+/* ---- do the parts agree? ---- */
+
+static int check_vcpus(const json_t *j, struct plan *p)
+{
+	struct cv_cpuset seen[PLAN_MAX_NODES] = { 0 };
+	int64_t product = (int64_t)p->packages * p->dies * p->cores;
+
+	if (product > CV_CPU_MAX || product * p->threads != (int64_t)p->n_vcpus)
+		return -EINVAL;
+	for (size_t i = 0; i < p->n_vcpus; i++) {
+		const struct plan_vcpu *v = &p->vcpus[i];
+
+		if ((size_t)v->guest_node >= p->n_nodes ||
+		    !cv_cpuset_has(&p->host_cpus, v->host_cpu))
+			return -EINVAL;
+		cv_cpuset_add(&seen[v->guest_node], (int)i);
+	}
+	for (size_t i = 0; i < p->n_nodes; i++)
+		if (!cv_cpuset_equal(&seen[i], &p->nodes[i].vcpus))
+			return -EINVAL;
+	return cv_cpuset_intersects(&p->host_cpus, &p->vmm_cpus) ? -EINVAL : 0;
+}
+
+static const struct {
+	const char *name;
+	int (*read)(const json_t *j, struct plan *p);
+} parts[] = {
+	{ "head", read_head },	       { "boot", read_boot },
+	{ "topology", read_topology }, { "vcpus", read_vcpus },
+	{ "nodes", read_nodes },       { "bridges", read_bridges },
+	{ "devices", read_devices },   { "steps", read_steps },
+	{ "reasons", read_reasons },   { "vcpus and nodes", check_vcpus },
+};
+
+static int bad(int r, const char *origin, const char *part, struct cv_error *err)
+{
+	if (r == -ENOMEM)
+		return cv_fail_errno(err, r, origin, "cannot read the plan");
+	cv_fail(err, -EINVAL, CV_EXIT_USAGE, "BAD_PLAN", origin, "not a valid plan");
+	cv_error_found(err, "%s: a member is missing, of another type, or out of range", part);
+	cv_error_wanted(err, "the output of carve plan --json");
+	cv_error_hint(err, "make the plan again with carve plan SPEC --json");
+	return -EINVAL;
+}
+
+int plan_from_json(const json_t *j, const char *origin, struct plan *ret, struct cv_error *err)
+{
+	_cleanup_plan_ struct plan p = { 0 };
+	int r = cv_json_version(j, "carve_plan", PLAN_VERSION, origin, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < CV_ARRAY_SIZE(parts); i++) {
+		r = parts[i].read(j, &p);
+		if (r < 0)
+			return bad(r, origin, parts[i].name, err);
+	}
+	*ret = p;
+	p = (struct plan){ 0 };
+	return 0;
+}

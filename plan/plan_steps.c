@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The ordered host writes of a plan. Kinds are documented where their ops live: base/step.h,
+ * numa/binding.h, numa/hugepages.h, sriov/steps.h, tools/launch.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "plan/placement.h"
+
+#define VF_COUNT_MAX 8 /* VFs made on first use of a PF: enough for several guests, quick to make */
+
+static int add_step(struct plan *plan, const char *kind, const char *object, const char *value,
+		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static int add_step(struct plan *plan, const char *kind, const char *object, const char *value,
+		    const char *fmt, ...)
+{
+	struct cv_step *grown = reallocarray(plan->steps, plan->n_steps + 1, sizeof(*grown));
+	char *why = NULL;
+	va_list ap;
+
+	if (!grown)
+		return -ENOMEM;
+	plan->steps = grown;
+	va_start(ap, fmt);
+	int r = vasprintf(&why, fmt, ap);
+	va_end(ap);
+	if (r < 0)
+		return -ENOMEM;
+	struct cv_step *s = &grown[plan->n_steps++];
+	*s = (struct cv_step){ .seq = (unsigned int)plan->n_steps,
+			       .kind = strdup(kind),
+			       .object = strdup(object),
+			       .value = strdup(value),
+			       .why = why };
+	return s->kind && s->object && s->value ? 0 : -ENOMEM;
+}
+
+static bool pf_was_seen(const struct plan *plan, size_t upto, struct cv_bdf pf)
+{
+	for (size_t i = 0; i < upto; i++)
+		if (plan->devices[i].is_vf && cv_bdf_cmp(plan->devices[i].pf, pf) == 0)
+			return true;
+	return false;
+}
+
+/* One count for all plans of a run: the number can only be set while there are no VFs. */
+static unsigned int vf_count(const struct place *p, int pf)
+{
+	const struct inv_sriov *sriov = &p->inv->devs[pf].sriov;
+	unsigned int count = sriov->total < VF_COUNT_MAX ? sriov->total : VF_COUNT_MAX;
+
+	if (sriov->num)
+		return sriov->num;
+	for (size_t i = 0; i < p->n_vfs; i++)
+		if (p->vfs[i].pf == pf && (unsigned int)p->vfs[i].vf_index >= count)
+			count = (unsigned int)p->vfs[i].vf_index + 1;
+	return count;
+}
+
+static int add_vf_creation(struct plan *plan, const struct place *p, const struct plan_device *d)
+{
+	char bdf[CV_BDF_MAX], path[96], value[16];
+
+	cv_format_bdf(d->pf, bdf);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe", bdf);
+	snprintf(value, sizeof(value), "%u", vf_count(p, inv_find_dev(p->inv, d->pf)));
+	int r = add_step(plan, "attr-shared", path, "0", "no host driver shall touch the VFs");
+	return r < 0 ? r : add_step(plan, "numvfs", bdf, value, "VFs of %s for %s", bdf, d->id);
+}
+
+static int add_vf_settings(struct plan *plan, const struct plan_device *d)
+{
+	char pf[CV_BDF_MAX], object[40], value[64];
+
+	snprintf(object, sizeof(object), "%s/%d", cv_format_bdf(d->pf, pf), d->vf_index);
+	if (strcmp(d->class_name, "net") == 0) {
+		snprintf(value, sizeof(value), "mac=%s vlan=%d", d->mac, d->vlan);
+		return add_step(plan, "vf-net", object, value, "address and VLAN of %s", d->id);
+	}
+	if (strcmp(d->class_name, "nvme") == 0)
+		return add_step(plan, "vf-nvme", object, "vq=2 vi=1",
+				"an admin and an I/O queue with one interrupt for %s", d->id);
+	return 0;
+}
+
+static int add_vfs(struct plan *plan, const struct place *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < plan->n_devices && r == 0; i++) {
+		const struct plan_device *d = &plan->devices[i];
+
+		if (d->is_vf && !pf_was_seen(plan, i, d->pf))
+			r = add_vf_creation(plan, p, d);
+	}
+	for (size_t i = 0; i < plan->n_devices && r == 0; i++)
+		if (plan->devices[i].is_vf)
+			r = add_vf_settings(plan, &plan->devices[i]);
+	return r;
+}
+
+static int add_memory(struct plan *plan)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < plan->n_nodes && r == 0; i++) {
+		const struct plan_node *n = &plan->nodes[i];
+		char size[CV_SIZE_MAX], object[48], pages[24];
+
+		snprintf(object, sizeof(object), "node%d/%s", n->host_node,
+			 cv_format_size(n->page_size, size));
+		snprintf(pages, sizeof(pages), "%llu", (unsigned long long)n->pages);
+		r = add_step(plan, "hugepages", object, pages, "memory of guest node %zu", i);
+	}
+	return r;
+}
+
+static bool is_bound(const struct plan *plan, const char *bdf)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (strcmp(plan->steps[i].kind, "bind") == 0 &&
+		    strcmp(plan->steps[i].object, bdf) == 0)
+			return true;
+	return false;
+}
+
+static int bind_one(struct plan *plan, struct cv_bdf bdf, const char *why)
+{
+	char text[CV_BDF_MAX];
+
+	cv_format_bdf(bdf, text);
+	return is_bound(plan, text) ? 0 : add_step(plan, "bind", text, "vfio-pci", "%s", why);
+}
+
+/* A group that was accepted as shared is taken whole. */
+static int bind_group_mates(struct plan *plan, const struct place *p, const struct plan_device *d)
+{
+	int dev = inv_find_dev(p->inv, d->host), members[PLACE_GROUP_MAX];
+	size_t n = 0;
+	int r = 0;
+
+	if (!(d->accept & SPEC_ACCEPT_SHARED_GROUP) || dev < 0)
+		return 0;
+	n = inv_group_blockers(p->inv, dev, false, members, PLACE_GROUP_MAX);
+	for (size_t i = 0; i < n && i < PLACE_GROUP_MAX && r == 0; i++)
+		r = bind_one(plan, p->inv->devs[members[i]].bdf, "member of a group taken whole");
+	return r;
+}
+
+static int add_binding(struct plan *plan, const struct place *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < plan->n_devices && r == 0; i++)
+		r = bind_one(plan, plan->devices[i].host, plan->devices[i].id);
+	for (size_t i = 0; i < plan->n_devices && r == 0; i++)
+		r = bind_group_mates(plan, p, &plan->devices[i]);
+	for (size_t i = 0; i < plan->n_devices && r == 0; i++) {
+		char bdf[CV_BDF_MAX];
+
+		r = add_step(plan, "group-owner", cv_format_bdf(plan->devices[i].host, bdf),
+			     plan->user, "the VMM opens the group as this user");
+	}
+	return r;
+}
+
+static int add_cpus(struct plan *plan)
+{
+	_cleanup_free_ char *vcpu = cv_format_cpulist(&plan->host_cpus);
+	_cleanup_free_ char *vmm = cv_format_cpulist(&plan->vmm_cpus);
+	_cleanup_free_ char *object = NULL, *value = NULL;
+
+	if (!vcpu || !vmm || asprintf(&object, "/sys/fs/cgroup/carve/%s", plan->name) < 0 ||
+	    asprintf(&value, "vcpu=%s vmm=%s", vcpu, vmm) < 0)
+		return -ENOMEM;
+	int r = add_step(plan, "cgroup-root", "/sys/fs/cgroup/carve", "cpuset",
+			 "parent of all guests' partitions");
+	return r < 0 ? r
+		     : add_step(
+			       plan, "cgroup-vm", object, value,
+			       "vCPU cores in an isolated partition, VMM threads on housekeeping cores");
+}
+
+int plan_set_steps(struct plan *plan, const struct place *p)
+{
+	int r = 0;
+
+	if (plan->n_devices)
+		r = add_step(plan, "module", "vfio-pci", "loaded",
+			     "driver of passed-through devices");
+	if (r == 0)
+		r = add_vfs(plan, p);
+	if (r == 0)
+		r = add_memory(plan);
+	if (r == 0)
+		r = add_binding(plan, p);
+	if (r == 0)
+		r = add_cpus(plan);
+	return r < 0 ? r
+		     : add_step(plan, "launch", plan->name, plan->backend,
+				"the VMM, paused until every vCPU is pinned");
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The QEMU command line of a plan (QEMU 9 and later, machine q35). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "plan/plan.h"
+
+/* pxb devices on pcie.0: a slot per guest node; q35 itself has functions in slot 0x1f. */
+#define PXB_HOST_SLOT 0x8
+
+/* QEMU option values escape a comma by doubling it. */
+static char *escaped(const char *s)
+{
+	char *out = malloc(2 * strlen(s) + 1), *o = out;
+
+	for (; out && *s; s++) {
+		if (*s == ',')
+			*o++ = ',';
+		*o++ = *s;
+	}
+	if (out)
+		*o = '\0';
+	return out;
+}
+
+static int machine(const struct plan *p, const struct plan_qemu *q, struct cv_strv *a)
+{
+	bool is_amd = strcmp(p->cpu_vendor, "AuthenticAMD") == 0;
+	int r = cv_strv_add(a, q->binary);
+
+	r = r ?: cv_strv_add(a, "-name");
+	r = r ?: cv_strv_addf(a, "guest=%s,debug-threads=on", p->name);
+	r = r ?: cv_strv_add(a, "-nodefaults");
+	r = r ?: cv_strv_add(a, "-no-user-config");
+	r = r ?: cv_strv_add(a, "-display");
+	r = r ?: cv_strv_add(a, "none");
+	r = r ?: cv_strv_add(a, "-S");
+	r = r ?: cv_strv_add(a, "-sandbox");
+	r = r ?: cv_strv_add(a, "on,obsolete=deny,elevateprivileges=deny,spawn=deny");
+	r = r ?: cv_strv_add(a, "-machine");
+	r = r ?: cv_strv_add(a, "q35,smm=off,vmport=off,usb=off,graphics=off");
+	if (q->kvm_fd >= 0) {
+		r = r ?: cv_strv_add(a, "-add-fd");
+		r = r ?: cv_strv_addf(a, "fd=%d,set=1", q->kvm_fd);
+		r = r ?: cv_strv_add(a, "-accel");
+		r = r ?: cv_strv_add(a, "kvm,device=/dev/fdset/1");
+	} else {
+		r = r ?: cv_strv_add(a, "-accel");
+		r = r ?: cv_strv_add(a, "kvm");
+	}
+	r = r ?: cv_strv_add(a, "-cpu");
+	/* AMD shows L3 and SMT in the topology extension leaves (AMD64 APM vol. 3, Fn8000_001D/1E) */
+	return r ?: cv_strv_addf(a, "host,migratable=off%s", is_amd ? ",topoext=on" : "");
+}
+
+static int cpus(const struct plan *p, struct cv_strv *a)
+{
+	int r = cv_strv_add(a, "-smp");
+
+	return r
+		       ?: cv_strv_addf(a, "%zu,sockets=%d,dies=%d,cores=%d,threads=%d,maxcpus=%zu",
+				       p->n_vcpus, p->packages, p->dies, p->cores, p->threads,
+				       p->n_vcpus);
+}
+
+static int node_memory(const struct plan *p, size_t i, struct cv_strv *a)
+{
+	const struct plan_node *n = &p->nodes[i];
+	char page[CV_SIZE_MAX];
+	int r = cv_strv_add(a, "-object");
+
+	return r
+		       ?: cv_strv_addf(
+				  a,
+				  "memory-backend-memfd,id=ram%zu,size=%llu,hugetlb=on,hugetlbsize=%s,"
+				  "share=on,prealloc=on,host-nodes=%d,policy=bind",
+				  i, (unsigned long long)n->memory,
+				  cv_format_size(n->page_size, page), n->host_node);
+}
+
+static int node_cpus(const struct plan *p, size_t i, struct cv_strv *a)
+{
+	_cleanup_free_ char *list = cv_format_cpulist(&p->nodes[i].vcpus);
+	_cleanup_strv_ struct cv_strv parts = { 0 };
+	int r = list ? cv_strv_addf(&parts, "node,nodeid=%zu,memdev=ram%zu", i, i) : -ENOMEM;
+	char *save = NULL;
+
+	/* each range is an option of its own: cpus=0-1,cpus=4-5 */
+	for (char *t = r ? NULL : strtok_r(list, ",", &save); t && r == 0;
+	     t = strtok_r(NULL, ",", &save))
+		r = cv_strv_addf(&parts, "cpus=%s", t);
+	_cleanup_free_ char *text = r ? NULL : cv_strv_join(&parts, ",");
+	if (!text)
+		return -ENOMEM;
+	r = cv_strv_add(a, "-numa");
+	return r ?: cv_strv_add(a, text);
+}
+
+static int nodes(const struct plan *p, struct cv_strv *a)
+{
+	uint64_t total = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_nodes; i++)
+		total += p->nodes[i].memory;
+	r = cv_strv_add(a, "-m");
+	r = r ?: cv_strv_addf(a, "size=%lluM", (unsigned long long)(total >> 20));
+	for (size_t i = 0; i < p->n_nodes && r == 0; i++) {
+		r = node_memory(p, i, a);
+		r = r ?: node_cpus(p, i, a);
+	}
+	for (size_t i = 0; i < p->n_nodes; i++) {
+		for (size_t j = 0; j < p->n_nodes; j++) {
+			if (i == j)
+				continue;
+			r = r ?: cv_strv_add(a, "-numa");
+			r = r
+				    ?: cv_strv_addf(a, "dist,src=%zu,dst=%zu,val=%d", i, j,
+						    p->nodes[i].distances[j]);
+		}
+	}
+	return r;
+}
+
+static int bridge(const struct plan *p, size_t i, struct cv_strv *a)
+{
+	const struct plan_bridge *b = &p->bridges[i];
+	int r = cv_strv_add(a, "-device");
+
+	if (b->parent < 0)
+		return r
+			       ?: cv_strv_addf(
+					  a,
+					  "pxb-pcie,id=%s,bus=pcie.0,addr=0x%x,bus_nr=%u,numa_node=%d",
+					  b->id, PXB_HOST_SLOT + b->guest_node, b->bus,
+					  b->guest_node);
+	return r
+		       ?: cv_strv_addf(a, "pcie-root-port,id=%s,bus=%s,addr=0x%x,chassis=%zu",
+				       b->id, p->bridges[b->parent].id, b->bdf.dev, i + 1);
+}
+
+static int devices(const struct plan *p, struct cv_strv *a)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_bridges && r == 0; i++)
+		r = bridge(p, i, a);
+	for (size_t i = 0; i < p->n_devices && r == 0; i++) {
+		const struct plan_device *d = &p->devices[i];
+		char bdf[CV_BDF_MAX];
+
+		r = cv_strv_add(a, "-device");
+		r = r
+			    ?: cv_strv_addf(a, "vfio-pci,id=vfio-%s,host=%s,bus=%s,addr=0x0", d->id,
+					    cv_format_bdf(d->host, bdf), p->bridges[d->bridge].id);
+	}
+	return r;
+}
+
+static int chardev(struct cv_strv *a, const char *dir, const char *id, const char *file,
+		   const char *more)
+{
+	int r = cv_strv_add(a, "-chardev");
+
+	return r
+		       ?: cv_strv_addf(a, "socket,id=%s,path=%s/%s,server=on,wait=off%s", id, dir,
+				       file, more);
+}
+
+static int channels(const struct plan_qemu *q, struct cv_strv *a)
+{
+	_cleanup_free_ char *dir = escaped(q->vm_dir);
+	_cleanup_free_ char *log = NULL;
+
+	if (!dir || asprintf(&log, ",logfile=%s/console.log", dir) < 0)
+		return -ENOMEM;
+	int r = chardev(a, dir, "qmp", "qmp.sock", "");
+	r = r ?: cv_strv_add(a, "-mon");
+	r = r ?: cv_strv_add(a, "chardev=qmp,mode=control");
+	r = r ?: chardev(a, dir, "console", "console.sock", log);
+	r = r ?: cv_strv_add(a, "-serial");
+	r = r ?: cv_strv_add(a, "chardev:console");
+	r = r ?: cv_strv_add(a, "-device");
+	r = r ?: cv_strv_add(a, "virtio-serial-pci,id=vser,bus=pcie.0,addr=0x3");
+	r = r ?: chardev(a, dir, "guest", "guest.sock", "");
+	r = r ?: cv_strv_add(a, "-device");
+	return r ?: cv_strv_add(a, "virtserialport,bus=vser.0,chardev=guest,name=org.carve.guest");
+}
+
+static int boot(const struct plan *p, struct cv_strv *a)
+{
+	int r = cv_strv_add(a, "-kernel");
+
+	r = r ?: cv_strv_add(a, p->kernel);
+	if (p->initrd[0]) {
+		r = r ?: cv_strv_add(a, "-initrd");
+		r = r ?: cv_strv_add(a, p->initrd);
+	}
+	if (p->cmdline[0]) {
+		r = r ?: cv_strv_add(a, "-append");
+		r = r ?: cv_strv_add(a, p->cmdline);
+	}
+	return r;
+}
+
+int plan_qemu_argv(const struct plan *p, const struct plan_qemu *q, struct cv_strv *ret)
+{
+	_cleanup_strv_ struct cv_strv a = { 0 };
+	int r = machine(p, q, &a);
+
+	r = r ?: cpus(p, &a);
+	r = r ?: nodes(p, &a);
+	r = r ?: devices(p, &a);
+	r = r ?: channels(q, &a);
+	r = r ?: boot(p, &a);
+	if (r < 0)
+		return r;
+	*ret = a;
+	a = (struct cv_strv){ 0 };
+	return 0;
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "base/state.h"
+#include "plan/source.h"
+#include "plan/spec.h"
+#include "plan/spec_device.h"
+#include "plan/spec_yaml.h"
+#include "plan/value.h"
+
+#define MAX_CORES 4096
+#define MAX_NODE 1023
+#define MAX_MEMORY (UINT64_C(1) << 50)
+
+/* Keys of the format that no part of this carve acts on yet. */
+static const char *const not_built[] = { "disks", "net", "shares", "vsock" };
+
+static int refuse_not_built(const struct source *s)
+{
+	for (size_t i = 0; i < CV_ARRAY_SIZE(not_built); i++)
+		if (source_member(s, 0, not_built[i]) >= 0)
+			return value_not_built(s, not_built[i], not_built[i]);
+	return 0;
+}
+
+static int read_name(const struct source *s, const struct raw_spec *raw, struct spec *spec)
+{
+	if (!cv_name_is_valid(raw->name))
+		return value_refuse(s, "name", raw->name,
+				    "up to 63 of a-z 0-9 . _ -, a letter or digit first");
+	snprintf(spec->name, sizeof(spec->name), "%s", raw->name);
+	return value_user(s, "user", raw->user, spec->user, sizeof(spec->user));
+}
+
+static int read_cpus(const struct source *s, const struct raw_spec *raw, struct spec *spec)
+{
+	static const char *const words[] = { "siblings", "one-per-core", NULL };
+	unsigned int smt = SPEC_SMT_SIBLINGS;
+	int rc = value_number(s, "cpus", raw->cpus, 1, MAX_CORES, "cores", &spec->cpus);
+
+	if (!rc)
+		rc = value_word(s, "smt", raw->smt, words, &smt);
+	spec->smt = (enum spec_smt)smt;
+	return rc;
+}
+
+static int check_memory(const struct source *s, const char *text, const struct spec *spec)
+{
+	char page[CV_SIZE_MAX], wanted[64];
+
+	if (!spec->memory || spec->memory > MAX_MEMORY)
+		return value_refuse(s, "memory", text, "more than 0 and at most 1024T");
+	/* not given: the planner checks against the site's */
+	if (!spec->page_size || spec->memory % spec->page_size == 0)
+		return 0;
+	snprintf(wanted, sizeof(wanted), "a multiple of the page size, %s",
+		 cv_format_size(spec->page_size, page));
+	return value_refuse(s, "memory", text, wanted);
+}
+
+static int read_memory(const struct source *s, const struct raw_spec *raw, struct spec *spec)
+{
+	int rc = value_page_size(s, "page_size", raw->page_size, &spec->page_size);
+
+	if (!rc)
+		rc = value_size(s, "memory", raw->memory, &spec->memory);
+	return rc ? rc : check_memory(s, raw->memory, spec);
+}
+
+static int read_node(const struct source *s, const char *text, struct spec *spec, size_t i)
+{
+	unsigned int id = 0;
+	char path[32];
+	int rc;
+
+	snprintf(path, sizeof(path), "nodes[%zu]", i);
+	rc = value_number(s, path, text, 0, MAX_NODE, "a NUMA node", &id);
+	if (rc) {
+		cv_error_wanted(s->err, "the number of a NUMA node, 0 to %d", MAX_NODE);
+		return rc;
+	}
+	for (size_t k = 0; k < i; k++)
+		if (spec->nodes[k] == (int)id)
+			return value_refuse(s, path, text, "each node once");
+	spec->nodes[i] = (int)id;
+	return 0;
+}
+
+static int read_nodes(const struct source *s, const struct raw_spec *raw, struct spec *spec)
+{
+	for (size_t i = 0; i < raw->nodes_count; i++) {
+		int rc = read_node(s, raw->nodes[i], spec, i);
+
+		if (rc)
+			return rc;
+	}
+	spec->n_nodes = raw->nodes_count;
+	return 0;
+}
+
+static int read_boot(const struct source *s, const struct raw_boot *boot, struct spec *spec)
+{
+	int rc;
+
+	if (!boot)
+		return 0;
+	if (boot->initrd && !boot->kernel) {
+		source_fail_key(s, source_find(s, "boot.initrd"), SOURCE_KEY,
+				"boot.initrd without boot.kernel");
+		cv_error_found(s->err, "an initrd without its kernel");
+		cv_error_wanted(s->err, "boot: {kernel: PATH, initrd: PATH}");
+		cv_error_hint(s->err, "name the kernel that the initrd belongs to");
+		return -EINVAL;
+	}
+	rc = value_path(s, "boot.kernel", boot->kernel, &spec->kernel);
+	if (!rc)
+		rc = value_path(s, "boot.initrd", boot->initrd, &spec->initrd);
+	return rc ? rc : value_text(boot->cmdline, &spec->cmdline);
+}
+
+static int read_vmm(const struct source *s, const struct raw_spec *raw, struct spec *spec)
+{
+	int rc = value_backend(s, "backend", raw->backend, spec->backend, sizeof(spec->backend));
+
+	return rc ? rc
+		  : value_hypervisor(s, "hypervisor", raw->hypervisor, spec->hypervisor,
+				     sizeof(spec->hypervisor));
+}
+
+static int read_spec(const struct source *s, const struct raw_spec *raw, struct spec *spec)
+{
+	int rc = read_name(s, raw, spec);
+
+	if (!rc)
+		rc = read_cpus(s, raw, spec);
+	if (!rc)
+		rc = read_memory(s, raw, spec);
+	if (!rc)
+		rc = read_nodes(s, raw, spec);
+	if (!rc)
+		rc = spec_read_devices(s, raw, spec);
+	if (!rc)
+		rc = read_boot(s, raw->boot, spec);
+	return rc ? rc : read_vmm(s, raw, spec);
+}
+
+int spec_parse(const char *text, size_t len, const char *origin, struct spec *ret,
+	       struct cv_error *err)
+{
+	_cleanup_source_ struct source s = { 0 };
+	_cleanup_(raw_spec_freep) struct raw_spec *raw = NULL;
+	_cleanup_spec_ struct spec spec = { 0 };
+	int rc = source_open(text, len, origin, err, &s);
+
+	if (!rc)
+		rc = source_check_content(&s);
+	if (!rc)
+		rc = value_version(&s, SPEC_VERSION);
+	if (!rc)
+		rc = refuse_not_built(&s);
+	if (!rc)
+		rc = raw_spec_open(&s, &raw);
+	if (!rc)
+		rc = read_spec(&s, raw, &spec);
+	if (!rc)
+		rc = value_text(origin, &spec.origin);
+	if (rc == -ENOMEM)
+		return cv_fail_errno(err, rc, origin, "cannot read the spec");
+	if (rc)
+		return rc;
+	*ret = spec;
+	spec = (struct spec){ 0 };
+	return 0;
+}
+
+void spec_done(struct spec *s)
+{
+	free(s->origin);
+	free(s->devices);
+	free(s->kernel);
+	free(s->initrd);
+	free(s->cmdline);
+	*s = (struct spec){ 0 };
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The spec: what one guest shall be, read from YAML (carve-spec(5)). */
+#ifndef CARVE_PLAN_SPEC_H
+#define CARVE_PLAN_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bdf.h"
+#include "base/error.h"
+
+#define SPEC_VERSION 1
+
+enum spec_smt {
+	SPEC_SMT_SIBLINGS,     /* all threads of each core become vCPUs */
+	SPEC_SMT_ONE_PER_CORE, /* one vCPU per core, the siblings stay idle */
+};
+
+/** enum spec_accept - risks a spec may accept by name; bits */
+enum spec_accept {
+	SPEC_ACCEPT_NO_RESET = 1,
+	SPEC_ACCEPT_SHARED_GROUP = 2,
+	SPEC_ACCEPT_NO_INTREMAP = 4,
+};
+
+/** enum spec_select - how a device is named */
+enum spec_select {
+	SPEC_BY_BDF,   /* bdf: exactly this function */
+	SPEC_BY_CLASS, /* class: any free function of the class */
+	SPEC_BY_VF,    /* vf: a VF of the PF at a BDF, or of any PF of a class */
+};
+
+/**
+ * struct spec_device - one entry of devices:
+ * @id:    name for near:, default "devN"
+ * @class: class word for SPEC_BY_CLASS, and for SPEC_BY_VF with vf: {class: net}
+ * @pf:    valid for SPEC_BY_VF when @has_pf
+ * @near:  id of another entry that this one shall sit next to, "" none
+ * @mac:   valid when @has_mac
+ * @vlan:  1..4094, 0 none
+ */
+struct spec_device {
+	char id[32];
+	enum spec_select select;
+	struct cv_bdf bdf;
+	char class[32];
+	struct cv_bdf pf;
+	bool has_pf;
+	char near[32];
+	uint8_t mac[6];
+	bool has_mac;
+	int vlan;
+	bool p2p;
+	unsigned int accept;
+};
+
+/**
+ * struct spec - strings are owned; zero or "" means: not given
+ * @origin:    file name for messages
+ * @cpus:      whole cores
+ * @memory:    bytes
+ * @page_size: bytes, 2M or 1G; 0: not given, the site's applies
+ * @nodes:     host NUMA nodes to use, evenly; empty: planner chooses
+ */
+struct spec {
+	char *origin;
+	char name[64];
+	char user[64];
+	unsigned int cpus;
+	enum spec_smt smt;
+	uint64_t memory;
+	uint64_t page_size;
+	int nodes[16];
+	size_t n_nodes;
+	struct spec_device *devices;
+	size_t n_devices;
+	char *kernel;
+	char *initrd;
+	char *cmdline;
+	char backend[16];    /* "qemu" */
+	char hypervisor[64]; /* "auto", "kvm", "carve" or a path */
+};
+
+/**
+ * spec_parse() - YAML text to spec; strict
+ * @origin: file name for messages
+ *
+ * Unknown key, wrong type, bad value: -EINVAL with @err: object "FILE:LINE:COL", what, found, wanted.
+ * A key that is known but not built yet (disks, net, shares, vsock) is refused by name.
+ * name, cpus and memory are required; version defaults to 1; newer is -EPROTONOSUPPORT.
+ */
+int spec_parse(const char *text, size_t len, const char *origin, struct spec *ret,
+	       struct cv_error *err);
+void spec_done(struct spec *s);
+#define _cleanup_spec_ __attribute__((cleanup(spec_done)))
+
+/**
+ * struct site - /etc/carve/carve.yaml and conf.d/ (files in name order, later ones override)
+ * @housekeeping: cores of each node that are never given away (count), default 1
+ * @user:         VMM user when a spec names none
+ * @kernel, @initrd, @cmdline: boot default of specs without boot:
+ * @lock_wait_s:  seconds to wait for the node lock
+ */
+struct site {
+	unsigned int housekeeping;
+	char user[64];
+	char *kernel;
+	char *initrd;
+	char *cmdline;
+	char backend[16];
+	char hypervisor[64];
+	uint64_t page_size;
+	unsigned int lock_wait_s;
+};
+
+/** site_default() - the built-in values. */
+void site_default(struct site *ret);
+/** site_parse() - override @s with what one file gives; same strictness as spec_parse(). */
+int site_parse(const char *text, size_t len, const char *origin, struct site *s,
+	       struct cv_error *err);
+void site_done(struct site *s);
+#define _cleanup_site_ __attribute__((cleanup(site_done)))
+
+#endif

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "inventory_builder.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ACS_ON 0x1d
+
+struct cv_bdf ib_bdf(const char *text)
+{
+	struct cv_bdf b;
+
+	assert_int_equal(cv_parse_bdf(text, &b), 0);
+	return b;
+}
+
+struct inv_dev *ib_dev(struct inventory *inv, const char *bdf)
+{
+	int i = inv_find_dev(inv, ib_bdf(bdf));
+
+	assert_true(i >= 0);
+	return &inv->devs[i];
+}
+
+/* ---- CPUs and memory ---- */
+
+static void make_host(struct inv_host *h, const char *vendor)
+{
+	*h = (struct inv_host){
+		.kernel = "6.12.1",
+		.boot_id = "0d1f4b0e-6b4f-4f3a-9d5c-000000000001",
+		.iommu = INV_IOMMU_INTEL,
+		.n_iommu_groups = 12,
+		.iommu_domain = "DMA-FQ",
+		.has_intremap = true,
+		.has_kvm = true,
+		.has_virt = true,
+		.has_npt = true,
+		.has_vfio_container = true,
+		.has_vfio_pci = true,
+		.has_cgroup2 = true,
+		.has_cpuset = true,
+		.memlock_limit = UINT64_MAX,
+	};
+	snprintf(h->cpu_vendor, sizeof(h->cpu_vendor), "%s", vendor);
+}
+
+/* Thread 1 of core N is CPU N + number of cores, as Linux numbers them. */
+static void make_cpus(struct inventory *inv, int cores, int threads, int per_node, int per_package,
+		      int per_l3)
+{
+	inv->n_cpus = (size_t)(cores * threads);
+	inv->cpus = calloc(inv->n_cpus, sizeof(*inv->cpus));
+	assert_non_null(inv->cpus);
+	for (int i = 0; i < cores * threads; i++) {
+		int core = i % cores;
+
+		inv->cpus[i] = (struct inv_cpu){
+			.id = i,
+			.node = core / per_node,
+			.package = core / per_package,
+			.die = 0,
+			.core = core,
+			.thread = i / cores,
+			.l3 = core / per_l3,
+			.l2 = core,
+		};
+		cv_cpuset_add(&inv->host.online, i);
+	}
+	inv->host.smt_active = threads > 1;
+}
+
+static void make_nodes(struct inventory *inv, int n, uint64_t mem_free, uint64_t pages_2m,
+		       uint64_t pages_1g, int far)
+{
+	inv->n_nodes = (size_t)n;
+	inv->nodes = calloc((size_t)n, sizeof(*inv->nodes));
+	assert_non_null(inv->nodes);
+	for (int i = 0; i < n; i++) {
+		struct inv_node *node = &inv->nodes[i];
+
+		*node = (struct inv_node){ .id = i, .mem_total = 6 * IB_1G, .n_pools = 2 };
+		node->mem_free = mem_free;
+		node->pools[0] = (struct inv_pool){ IB_2M, pages_2m, pages_2m, 0 };
+		node->pools[1] = (struct inv_pool){ IB_1G, pages_1g, pages_1g, 0 };
+		node->distances = calloc((size_t)n, sizeof(int));
+		assert_non_null(node->distances);
+		for (int j = 0; j < n; j++)
+			node->distances[j] = i == j ? 10 : far;
+		for (size_t c = 0; c < inv->n_cpus; c++)
+			if (inv->cpus[c].node == i)
+				cv_cpuset_add(&node->cpus, inv->cpus[c].id);
+	}
+}
+
+/* ---- devices ---- */
+
+static struct inv_dev *add_dev(struct inventory *inv, const char *bdf, const char *parent, int node,
+			       int group, uint32_t class)
+{
+	inv->devs = reallocarray(inv->devs, inv->n_devs + 1, sizeof(*inv->devs));
+	assert_non_null(inv->devs);
+	struct inv_dev *d = &inv->devs[inv->n_devs++];
+
+	*d = (struct inv_dev){
+		.bdf = ib_bdf(bdf),
+		.parent = -1,
+		.vendor = 0x8086,
+		.class = class,
+		.port = INV_PORT_ENDPOINT,
+		.group = group,
+		.node = node,
+		.pf = -1,
+		.vf_index = -1,
+		.reset_methods = "flr bus",
+	};
+	if (parent)
+		d->parent = inv_find_dev(inv, ib_bdf(parent));
+	snprintf(d->root, sizeof(d->root), "pci0000:%02x",
+		 d->parent >= 0 ? inv->devs[d->parent].bdf.bus & 0xe0 : d->bdf.bus & 0xe0);
+	return d;
+}
+
+static void add_port(struct inventory *inv, const char *bdf, const char *parent, int node,
+		     int group, enum inv_port port, bool has_acs)
+{
+	struct inv_dev *d = add_dev(inv, bdf, parent, node, group, 0x060400);
+
+	d->port = port;
+	d->device = 0x000c;
+	d->has_acs = has_acs;
+	d->acs_ctrl = has_acs ? ACS_ON : 0;
+	snprintf(d->driver, sizeof(d->driver), "pcieport");
+	snprintf(d->name, sizeof(d->name), "QEMU PCIe Root port");
+}
+
+static void add_igb(struct inventory *inv, const char *bdf, const char *parent, int node, int group)
+{
+	struct inv_dev *d = add_dev(inv, bdf, parent, node, group, 0x020000);
+
+	d->device = 0x10c9;
+	d->sriov = (struct inv_sriov){ 7, 0, 128, 2, 0x10ca, true };
+	snprintf(d->driver, sizeof(d->driver), "igb");
+	snprintf(d->netdev, sizeof(d->netdev), "eth%d", node);
+	snprintf(d->name, sizeof(d->name), "Intel 82576 Gigabit");
+}
+
+static void add_nvme(struct inventory *inv, const char *bdf, const char *parent, int node,
+		     int group)
+{
+	struct inv_dev *d = add_dev(inv, bdf, parent, node, group, 0x010802);
+
+	d->vendor = 0x1b36;
+	d->device = 0x0010;
+	d->sriov = (struct inv_sriov){ 4, 0, 1, 1, 0x0010, true };
+	snprintf(d->driver, sizeof(d->driver), "nvme");
+}
+
+static void add_edu(struct inventory *inv, const char *bdf, const char *parent, int node, int group,
+		    const char *reset)
+{
+	struct inv_dev *d = add_dev(inv, bdf, parent, node, group, 0x00ff00);
+
+	d->vendor = 0x1234;
+	d->device = 0x11e8;
+	d->port = INV_PORT_CONVENTIONAL;
+	snprintf(d->reset_methods, sizeof(d->reset_methods), "%s", reset);
+}
+
+static void add_emulated_devices(struct inventory *inv)
+{
+	add_dev(inv, "0000:00:00.0", NULL, -1, 0, 0x060000);
+	add_edu(inv, IB_EDU_ROOT, NULL, -1, 1, "");
+	add_port(inv, IB_PORT, NULL, 0, 2, INV_PORT_ROOT, true);
+	add_igb(inv, IB_IGB0, IB_PORT, 0, 3);
+	add_port(inv, "0000:80:00.0", NULL, 1, 4, INV_PORT_ROOT, true);
+	add_port(inv, "0000:80:01.0", NULL, 1, 6, INV_PORT_ROOT, true);
+	add_port(inv, "0000:80:02.0", NULL, 1, 8, INV_PORT_ROOT, true);
+	add_port(inv, "0000:80:03.0", NULL, 1, 10, INV_PORT_ROOT, true);
+	add_igb(inv, IB_IGB1, "0000:80:00.0", 1, 5);
+	add_nvme(inv, IB_NVME, "0000:80:01.0", 1, 7);
+	add_edu(inv, IB_EDU, "0000:80:02.0", 1, 9, "bus");
+	add_port(inv, "0000:84:00.0", "0000:80:03.0", 1, 11, INV_PORT_UPSTREAM, false);
+	add_port(inv, "0000:85:00.0", "0000:84:00.0", 1, 11, INV_PORT_DOWNSTREAM, false);
+	add_port(inv, "0000:85:01.0", "0000:84:00.0", 1, 11, INV_PORT_DOWNSTREAM, false);
+	add_nvme(inv, IB_SW_NVME, "0000:85:00.0", 1, 11);
+	struct inv_dev *mem = add_dev(inv, IB_SW_IVSHMEM, "0000:85:01.0", 1, 11, 0x050000);
+	mem->vendor = 0x1af4;
+	mem->device = 0x1110;
+	mem->bars[2] = (struct inv_bar){ 8 * IB_1G, true, true, false };
+}
+
+void ib_emulated(struct inventory *inv, bool is_smt)
+{
+	*inv = (struct inventory){ 0 };
+	make_host(&inv->host, "AuthenticAMD");
+	make_cpus(inv, 8, is_smt ? 2 : 1, 4, 4, 4);
+	make_nodes(inv, 2, 3 * IB_1G, 256, 2, 21);
+	add_emulated_devices(inv);
+}
+
+void ib_cpuless(struct inventory *inv)
+{
+	*inv = (struct inventory){ 0 };
+	make_host(&inv->host, "GenuineIntel");
+	make_cpus(inv, 8, 1, 4, 4, 4);
+	make_nodes(inv, 3, 3 * IB_1G, 256, 2, 21);
+	add_emulated_devices(inv);
+}
+
+void ib_epyc(struct inventory *inv)
+{
+	*inv = (struct inventory){ 0 };
+	make_host(&inv->host, "AuthenticAMD");
+	make_cpus(inv, 32, 2, 8, 32, 4);
+	make_nodes(inv, 4, 16 * IB_1G, 512, 8, 12);
+	add_port(inv, "0000:20:00.0", NULL, 1, 1, INV_PORT_ROOT, true);
+	add_dev(inv, "0000:21:00.0", "0000:20:00.0", 1, 2, 0x030200)->device = 0x2330;
+	add_port(inv, "0000:22:00.0", NULL, 1, 3, INV_PORT_ROOT, true);
+	add_igb(inv, "0000:23:00.0", "0000:22:00.0", 1, 4);
+	add_port(inv, "0000:60:00.0", NULL, 3, 5, INV_PORT_ROOT, true);
+	add_dev(inv, "0000:61:00.0", "0000:60:00.0", 3, 6, 0x030200)->device = 0x2330;
+	add_port(inv, "0000:62:00.0", NULL, 3, 7, INV_PORT_ROOT, true);
+	add_igb(inv, "0000:63:00.0", "0000:62:00.0", 3, 8);
+}
+
+/* ---- changes ---- */
+
+static int by_bdf(const void *a, const void *b)
+{
+	return cv_bdf_cmp(((const struct inv_dev *)a)->bdf, ((const struct inv_dev *)b)->bdf);
+}
+
+/* Indices point into the array, so they move with what they point at. */
+static void sort_devs(struct inventory *inv)
+{
+	size_t n = inv->n_devs;
+	struct inv_dev *old = calloc(n, sizeof(*old));
+
+	assert_non_null(old);
+	memcpy(old, inv->devs, n * sizeof(*old));
+	qsort(inv->devs, n, sizeof(*inv->devs), by_bdf);
+	for (size_t i = 0; i < n; i++) {
+		struct inv_dev *d = &inv->devs[i];
+
+		if (d->parent >= 0)
+			d->parent = inv_find_dev(inv, old[d->parent].bdf);
+		if (d->pf >= 0)
+			d->pf = inv_find_dev(inv, old[d->pf].bdf);
+	}
+	free(old);
+}
+
+void ib_make_vfs(struct inventory *inv, const char *pf, unsigned int num, const char *driver)
+{
+	int index = inv_find_dev(inv, ib_bdf(pf));
+
+	assert_true(index >= 0);
+	inv->devs = reallocarray(inv->devs, inv->n_devs + num, sizeof(*inv->devs));
+	assert_non_null(inv->devs);
+	inv->devs[index].sriov.num = num;
+	for (unsigned int i = 0; i < num; i++) {
+		const struct inv_dev *from = &inv->devs[index];
+		struct inv_dev *d = &inv->devs[inv->n_devs];
+
+		*d = *from;
+		assert_int_equal(inv_vf_bdf(from, i, &d->bdf), 0);
+		d->device = from->sriov.vf_device;
+		d->sriov = (struct inv_sriov){ 0 };
+		d->pf = index;
+		d->vf_index = (int)i;
+		d->group = from->group == 11 ? 11 : 100 + (int)inv->n_devs;
+		snprintf(d->driver, sizeof(d->driver), "%s", driver);
+		d->netdev[0] = '\0';
+		inv->n_devs++;
+	}
+	sort_devs(inv);
+}
+
+struct cv_lease *ib_lease(struct inventory *inv, const char *name, const char *user,
+			  const char *job)
+{
+	inv->leases = reallocarray(inv->leases, inv->n_leases + 1, sizeof(*inv->leases));
+	assert_non_null(inv->leases);
+	struct cv_lease *l = &inv->leases[inv->n_leases++];
+
+	*l = (struct cv_lease){ 0 };
+	snprintf(l->name, sizeof(l->name), "%s", name);
+	snprintf(l->owner.user, sizeof(l->owner.user), "%s", user);
+	snprintf(l->owner.job, sizeof(l->owner.job), "%s", job);
+	return l;
+}
+
+void ib_lease_device(struct cv_lease *l, const char *bdf)
+{
+	l->devices = reallocarray(l->devices, l->n_devices + 1, sizeof(*l->devices));
+	assert_non_null(l->devices);
+	l->devices[l->n_devices++] = ib_bdf(bdf);
+}
+
+void ib_lease_pages(struct cv_lease *l, int node, uint64_t page_size, uint64_t pages)
+{
+	l->pages = reallocarray(l->pages, l->n_pages + 1, sizeof(*l->pages));
+	assert_non_null(l->pages);
+	l->pages[l->n_pages++] = (struct cv_lease_pages){ node, page_size, pages };
+}
+
+/* ---- specs ---- */
+
+struct spec ib_spec(const char *name, unsigned int cpus, uint64_t memory, uint64_t page_size)
+{
+	struct spec s = { .cpus = cpus, .memory = memory, .page_size = page_size };
+
+	snprintf(s.name, sizeof(s.name), "%s", name);
+	s.origin = strdup("test.yaml");
+	assert_non_null(s.origin);
+	return s;
+}
+
+struct spec_device *ib_device(struct spec *s, enum spec_select select)
+{
+	s->devices = reallocarray(s->devices, s->n_devices + 1, sizeof(*s->devices));
+	assert_non_null(s->devices);
+	struct spec_device *d = &s->devices[s->n_devices];
+
+	*d = (struct spec_device){ .select = select };
+	snprintf(d->id, sizeof(d->id), "dev%u", (unsigned int)s->n_devices++);
+	return d;
+}
+
+struct spec_device *ib_want_bdf(struct spec *s, const char *bdf)
+{
+	struct spec_device *d = ib_device(s, SPEC_BY_BDF);
+
+	d->bdf = ib_bdf(bdf);
+	return d;
+}
+
+struct spec_device *ib_want_class(struct spec *s, const char *class)
+{
+	struct spec_device *d = ib_device(s, SPEC_BY_CLASS);
+
+	snprintf(d->class, sizeof(d->class), "%s", class);
+	return d;
+}
+
+struct spec_device *ib_want_vf(struct spec *s, const char *pf)
+{
+	struct spec_device *d = ib_device(s, SPEC_BY_VF);
+
+	d->pf = ib_bdf(pf);
+	d->has_pf = true;
+	return d;
+}
+
+struct spec_device *ib_want_vf_class(struct spec *s, const char *class)
+{
+	struct spec_device *d = ib_want_class(s, class);
+
+	d->select = SPEC_BY_VF;
+	return d;
+}
+
+struct site ib_site(void)
+{
+	struct site site;
+
+	site_default(&site);
+	snprintf(site.user, sizeof(site.user), "carve");
+	site.kernel = strdup("/boot/vmlinuz");
+	site.initrd = strdup("/boot/guest.img");
+	site.cmdline = strdup("console=ttyS0 quiet");
+	assert_true(site.kernel && site.initrd && site.cmdline);
+	return site;
+}

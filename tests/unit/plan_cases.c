@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plan_cases.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "inventory_builder.h"
+
+const char *const plan_cases[] = { "one-node-one-vf", "two-nodes", "smt", "intel", "epyc" };
+const size_t n_plan_cases = CV_ARRAY_SIZE(plan_cases);
+
+/* The demo: a NIC VF and an NVMe VF on one node. */
+static void one_node(struct inventory *inv, struct spec *s)
+{
+	ib_emulated(inv, false);
+	*s = ib_spec("demo", 2, IB_1G, IB_2M);
+	ib_want_vf(s, IB_IGB1)->vlan = 100;
+}
+
+static void two_nodes(struct inventory *inv, struct spec *s)
+{
+	ib_emulated(inv, false);
+	*s = ib_spec("wide", 4, 2 * IB_1G, IB_1G);
+	s->nodes[1] = 1;
+	s->n_nodes = 2;
+	ib_want_vf(s, IB_IGB0);
+	ib_want_vf_class(s, "nvme");
+	ib_want_bdf(s, IB_EDU_ROOT)->accept = SPEC_ACCEPT_NO_RESET;
+}
+
+static void smt(struct inventory *inv, struct spec *s)
+{
+	ib_emulated(inv, true);
+	*s = ib_spec("smt", 3, IB_1G, IB_2M);
+}
+
+static void intel(struct inventory *inv, struct spec *s)
+{
+	one_node(inv, s);
+	snprintf(inv->host.cpu_vendor, sizeof(inv->host.cpu_vendor), "GenuineIntel");
+	snprintf(s->name, sizeof(s->name), "intel");
+}
+
+static void epyc(struct inventory *inv, struct spec *s)
+{
+	ib_epyc(inv);
+	*s = ib_spec("epyc", 6, 4 * IB_1G, IB_1G);
+	ib_want_class(s, "gpu");
+	snprintf(ib_want_vf_class(s, "net")->near, sizeof(s->devices[1].near), "dev0");
+}
+
+void plan_case(const char *name, struct plan *ret)
+{
+	static void (*const makers[])(struct inventory * inv,
+				      struct spec * s) = { one_node, two_nodes, smt, intel, epyc };
+	_cleanup_inventory_ struct inventory inv = { 0 };
+	_cleanup_site_ struct site site = ib_site();
+	_cleanup_spec_ struct spec spec = { 0 };
+	struct cv_error err = { 0 };
+
+	for (size_t i = 0; i < n_plan_cases; i++)
+		if (strcmp(plan_cases[i], name) == 0)
+			makers[i](&inv, &spec);
+	if (plan_make(&inv, &site, &spec, 1, NULL, ret, &err) < 0)
+		fail_msg("%s: %s (%s)", name, err.what, err.found);
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The plan as JSON: golden files, there and back again, and every damage refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "tests/fake/golden.h"
+#include "plan_cases.h"
+
+static json_t *case_json(const char *name)
+{
+	_cleanup_plan_ struct plan p = { 0 };
+
+	plan_case(name, &p);
+	json_t *j = plan_json(&p);
+	assert_non_null(j);
+	return j;
+}
+
+static void golden(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_plan_cases; i++) {
+		_cleanup_json_ json_t *j = case_json(plan_cases[i]);
+		_cleanup_free_ char *text = cv_json_text(j);
+		char name[64];
+
+		snprintf(name, sizeof(name), "plan/%s.json", plan_cases[i]);
+		golden_check(name, text);
+	}
+}
+
+static void there_and_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_plan_cases; i++) {
+		_cleanup_json_ json_t *first = case_json(plan_cases[i]);
+		_cleanup_free_ char *text = cv_json_text(first);
+		_cleanup_plan_ struct plan p = { 0 };
+		_cleanup_json_ json_t *parsed = NULL;
+		struct cv_error err = { 0 };
+
+		assert_int_equal(cv_json_parse(text, "plan.json", &parsed, &err), 0);
+		if (plan_from_json(parsed, "plan.json", &p, &err) < 0)
+			fail_msg("%s: %s", plan_cases[i], err.found);
+		_cleanup_json_ json_t *second = plan_json(&p);
+		_cleanup_free_ char *again = cv_json_text(second);
+		assert_string_equal(again, text);
+	}
+}
+
+static int read_plan(const json_t *j, struct cv_error *err)
+{
+	_cleanup_plan_ struct plan p = { 0 };
+
+	*err = (struct cv_error){ 0 };
+	return plan_from_json(j, "plan.json", &p, err);
+}
+
+static void newer_version_is_refused(void **state)
+{
+	_cleanup_json_ json_t *j = case_json("smt");
+	struct cv_error err;
+
+	(void)state;
+	json_object_set_new(j, "carve_plan", json_integer(PLAN_VERSION + 1));
+	assert_int_equal(read_plan(j, &err), -EPROTONOSUPPORT);
+	json_object_del(j, "carve_plan");
+	assert_int_equal(read_plan(j, &err), -EINVAL);
+}
+
+/* Members that a plan can do without: the MAC of what is no NIC. */
+static bool is_optional(const char *key)
+{
+	return strcmp(key, "mac") == 0;
+}
+
+static void check_damaged(const json_t *root, const char *key, const char *how)
+{
+	struct cv_error err;
+	int r = read_plan(root, &err);
+
+	if (r != -EINVAL || strcmp(err.object, "plan.json") || !err.what[0])
+		fail_msg("\"%s\" %s: %d, %s", key, how, r, err.code);
+}
+
+static unsigned int sweep(json_t *root, json_t *at);
+
+/* Takes one member away and puts it back, then does the same inside it. */
+static unsigned int sweep_member(json_t *root, json_t *at, const char *key)
+{
+	json_t *value = json_incref(json_object_get(at, key));
+	unsigned int n = 1;
+
+	if (!is_optional(key)) {
+		json_object_del(at, key);
+		check_damaged(root, key, "missing");
+	}
+	json_object_set_new(at, key, json_null());
+	check_damaged(root, key, "null");
+	json_object_set_new(at, key, json_real(1.5));
+	check_damaged(root, key, "a fraction");
+	if (json_is_integer(value)) {
+		json_object_set_new(at, key, json_integer(INT64_MAX));
+		if (strcmp(key, "carve_plan") != 0)
+			check_damaged(root, key, "huge");
+		json_object_set_new(at, key, json_integer(INT64_MIN));
+		check_damaged(root, key, "negative");
+	}
+	json_object_set(at, key, value);
+	n += sweep(root, value);
+	json_decref(value);
+	return n;
+}
+
+static unsigned int sweep(json_t *root, json_t *at)
+{
+	unsigned int n = 0;
+
+	if (json_is_object(at)) {
+		_cleanup_json_ json_t *keys = json_copy(at);
+		const char *key;
+		json_t *value;
+
+		json_object_foreach(keys, key, value)
+			n += sweep_member(root, at, key);
+	}
+	for (size_t i = 0; json_is_array(at) && i < json_array_size(at); i++) {
+		json_t *value = json_incref(json_array_get(at, i));
+
+		json_array_set_new(at, i, json_null());
+		check_damaged(root, "array element", "null");
+		json_array_set(at, i, value);
+		n += 1 + sweep(root, value);
+		json_decref(value);
+	}
+	return n;
+}
+
+static void each_damage_is_refused(void **state)
+{
+	_cleanup_json_ json_t *j = case_json("two-nodes");
+	struct cv_error err;
+
+	(void)state;
+	assert_int_equal(read_plan(j, &err), 0);
+	assert_true(sweep(j, j) > 200);
+	assert_int_equal(read_plan(j, &err), 0);
+}
+
+/* Parts that are well formed each, and do not agree. */
+static void contradictions_are_refused(void **state)
+{
+	static const struct {
+		const char *array, *key, *text;
+		int number;
+	} changes[] = {
+		{ NULL, "host_cpus", "1", 0 },	   { NULL, "vmm_cpus", "1", 0 },
+		{ NULL, "name", "../etc", 0 },	   { "vcpus", "host_cpu", NULL, 99 },
+		{ "vcpus", "node", NULL, 1 },	   { "nodes", "vcpus", "0-3", 0 },
+		{ "nodes", "pages", NULL, 7 },	   { "devices", "bridge", NULL, 0 },
+		{ "devices", "bridge", NULL, 99 }, { "devices", "node", NULL, 2 },
+		{ "devices", "vlan", NULL, 4095 }, { "devices", "vf", NULL, 0 },
+		{ "devices", "guest", "what", 0 }, { "bridges", "parent", NULL, 0 },
+		{ "steps", "seq", NULL, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CV_ARRAY_SIZE(changes); i++) {
+		_cleanup_json_ json_t *j = case_json("two-nodes");
+		json_t *at = changes[i].array
+				     ? json_array_get(json_object_get(j, changes[i].array), 0)
+				     : j;
+
+		json_object_set_new(at, changes[i].key,
+				    changes[i].text ? json_string(changes[i].text)
+						    : json_integer(changes[i].number));
+		check_damaged(j, changes[i].key, "changed");
+	}
+}
+
+/* Host texts may be no UTF-8: the plan is written all the same. */
+static void any_bytes_in_reasons(void **state)
+{
+	_cleanup_plan_ struct plan p = { 0 };
+
+	(void)state;
+	plan_case("smt", &p);
+	p.reasons[0].text[0] = (char)0xff;
+	_cleanup_json_ json_t *j = plan_json(&p);
+	assert_non_null(j);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(golden),
+		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(newer_version_is_refused),
+		cmocka_unit_test(each_damage_is_refused),
+		cmocka_unit_test(contradictions_are_refused),
+		cmocka_unit_test(any_bytes_in_reasons),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
