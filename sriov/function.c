@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "sriov/function.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "base/quarantine.h"
+
+#define PAUSE_MS 10
+
+const char *sr_path(char buf[CV_PATH_MAX], const char *bdf, const char *name)
+{
+	return cv_pathf(buf, SR_DEVICES "/%s/%s", bdf, name);
+}
+
+bool sr_exists(struct cv_sysroot *root, const char *bdf)
+{
+	char path[CV_PATH_MAX];
+
+	return cv_exists(root, cv_pathf(path, SR_DEVICES "/%s", bdf));
+}
+
+int sr_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size)
+{
+	char path[CV_PATH_MAX];
+	int r = cv_readlink_base(root, sr_path(path, bdf, "driver"), buf, size);
+
+	if (r == -ENOENT) {
+		buf[0] = '\0';
+		return 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+int sr_override(struct cv_sysroot *root, const char *bdf, char *buf, size_t size)
+{
+	char path[CV_PATH_MAX];
+	int r = cv_read_into(root, sr_path(path, bdf, "driver_override"), buf, size);
+
+	if (r < 0)
+		return r;
+	if (strcmp(buf, "(null)") == 0)
+		buf[0] = '\0';
+	return 0;
+}
+
+int sr_group(struct cv_sysroot *root, const char *bdf)
+{
+	char path[CV_PATH_MAX], name[32];
+	int group;
+
+	if (cv_readlink_base(root, sr_path(path, bdf, "iommu_group"), name, sizeof(name)) < 0 ||
+	    cv_parse_int(name, &group) < 0 || group < 0)
+		return -1;
+	return group;
+}
+
+int sr_last_bdf(const char *path, struct cv_bdf *ret)
+{
+	const char *end = path + strlen(path);
+
+	while (end > path) {
+		const char *start = end;
+		char part[CV_BDF_MAX];
+		size_t len;
+
+		while (start > path && start[-1] != '/')
+			start--;
+		len = (size_t)(end - start);
+		if (len > 0 && len < sizeof(part)) {
+			memcpy(part, start, len);
+			part[len] = '\0';
+			if (cv_parse_bdf(part, ret) == 0)
+				return 0;
+		}
+		end = start > path ? start - 1 : path;
+	}
+	return -ENOENT;
+}
+
+int sr_require(struct cv_sysroot *root, const char *bdf, struct cv_error *err)
+{
+	if (sr_exists(root, bdf))
+		return 0;
+	cv_fail(err, -ENODEV, CV_EXIT_NOT_FOUND, "ENODEV", bdf, "there is no such PCI function");
+	cv_error_hint(err, "carve topo lists the functions of this host");
+	return -ENODEV;
+}
+
+static int fail_object(struct cv_error *err, const char *object)
+{
+	return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "EINVAL", object,
+		       "not a VF in the form PF/INDEX");
+}
+
+int sr_split_vf(const char *object, char *pf, unsigned int *ret_index, struct cv_error *err)
+{
+	const char *slash = strchr(object, '/');
+	struct cv_bdf bdf;
+	uint64_t index;
+	size_t len;
+
+	if (!slash)
+		return fail_object(err, object);
+	len = (size_t)(slash - object);
+	if (len >= CV_BDF_MAX || cv_parse_u64(slash + 1, &index) < 0 || index > UINT16_MAX)
+		return fail_object(err, object);
+	memcpy(pf, object, len);
+	pf[len] = '\0';
+	if (cv_parse_bdf(pf, &bdf) < 0)
+		return fail_object(err, object);
+	*ret_index = (unsigned int)index;
+	return 0;
+}
+
+int sr_vf_of(struct cv_sysroot *root, const char *pf, unsigned int index, char vf[CV_BDF_MAX])
+{
+	char path[CV_PATH_MAX], name[CV_BDF_MAX];
+	struct cv_bdf bdf;
+	int r;
+
+	cv_pathf(path, SR_DEVICES "/%s/virtfn%u", pf, index);
+	r = cv_readlink_base(root, path, name, sizeof(name));
+	if (r < 0)
+		return r;
+	r = cv_parse_bdf(name, &bdf);
+	if (r < 0)
+		return -EINVAL;
+	cv_format_bdf(bdf, vf);
+	return 0;
+}
+
+uint64_t sr_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void sr_pause(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+}
+
+/* Filled as far as it can be: a device that hangs is set aside even when its owner is not known. */
+static int quarantine(const struct cv_step_env *env, const char *bdf, const char *path,
+		      const char *value, const char *doing)
+{
+	struct cv_quarantine q = { .since = time(NULL) };
+
+	if (cv_parse_bdf(bdf, &q.bdf) < 0)
+		return -EINVAL;
+	snprintf(q.reason, sizeof(q.reason), "%s for VM %s did not finish within %u ms", doing,
+		 env->vm ? env->vm : "?", env->deadline_ms);
+	snprintf(q.evidence, sizeof(q.evidence), "write of \"%s\" to %s", value, path);
+	(void)cv_owner_read(env->root, getuid(), NULL, &q.owner, NULL);
+	return cv_quarantine_add(env->root, &q, NULL);
+}
+
+int sr_write(const struct cv_step_env *env, const char *bdf, const char *path, const char *value,
+	     const char *doing, struct cv_error *err)
+{
+	int r = cv_write_deadline(env->root, path, value, env->deadline_ms);
+	int q;
+
+	if (r != -ETIMEDOUT)
+		return r;
+	q = quarantine(env, bdf, path, value, doing);
+	cv_fail(err, r, CV_EXIT_TIMEOUT, "ETIMEDOUT", bdf, "%s did not finish within %u ms", doing,
+		env->deadline_ms);
+	cv_error_found(err, "write of \"%s\" to %s still blocked", value, path);
+	cv_error_hint(err, "%s; see dmesg, a blocked device usually needs a reboot",
+		      q < 0 ? "the device could NOT be put into quarantine"
+			    : "the device is in quarantine now");
+	return r;
+}

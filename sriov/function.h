@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One PCI function in sysfs: its paths, driver and group, and waiting for it to change. */
+#ifndef CARVE_SRIOV_FUNCTION_H
+#define CARVE_SRIOV_FUNCTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bdf.h"
+#include "base/step.h"
+#include "base/sysroot.h"
+
+#define SR_DEVICES "/sys/bus/pci/devices"
+#define SR_DRIVERS "/sys/bus/pci/drivers"
+
+/** sr_path() - "/sys/bus/pci/devices/BDF/NAME" in @buf. Return: @buf. */
+const char *sr_path(char buf[CV_PATH_MAX], const char *bdf, const char *name);
+/** sr_exists() - the function is there. */
+bool sr_exists(struct cv_sysroot *root, const char *bdf);
+/** sr_driver() - name of the bound driver, "" when unbound. Return: 0 or -errno. */
+int sr_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size);
+/** sr_override() - driver_override, "" when there is none. Return: 0 or -errno. */
+int sr_override(struct cv_sysroot *root, const char *bdf, char *buf, size_t size);
+/** sr_group() - Return: number of the IOMMU group, -1 without one. */
+int sr_group(struct cv_sysroot *root, const char *bdf);
+
+/** sr_last_bdf() - the last component of a path that is a PCI address. Return: 0, -ENOENT. */
+int sr_last_bdf(const char *path, struct cv_bdf *ret);
+
+/** sr_require() - Return: 0, or -ENODEV with @err filled when the function is not there. */
+int sr_require(struct cv_sysroot *root, const char *bdf, struct cv_error *err);
+
+/**
+ * sr_split_vf() - "0000:01:00.0/3": address of the PF and number of the VF
+ * @pf: CV_BDF_MAX bytes
+ * Return: 0, -EINVAL with @err filled.
+ */
+int sr_split_vf(const char *object, char *pf, unsigned int *ret_index, struct cv_error *err);
+/** sr_vf_of() - address of an existing VF by its virtfn link. Return: 0, -ENOENT, -EINVAL. */
+int sr_vf_of(struct cv_sysroot *root, const char *pf, unsigned int index, char vf[CV_BDF_MAX]);
+
+/** sr_now_ms() - milliseconds of the monotonic clock. */
+uint64_t sr_now_ms(void);
+/** sr_pause() - sleep between two looks at something that is awaited. */
+void sr_pause(void);
+
+/**
+ * sr_write() - a write that can block, by cv_write_deadline(); a write that does not come back
+ * quarantines the function
+ * @doing: "unbind from igbvf", for the reason
+ * Return: 0 or -errno of the write; on -ETIMEDOUT @err is filled, otherwise left alone.
+ */
+int sr_write(const struct cv_step_env *env, const char *bdf, const char *path, const char *value,
+	     const char *doing, struct cv_error *err);
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "sriov/function.h"
+#include "sriov/holders.h"
+
+#define LINE_MAX_BYTES 256
+#define SCOPE_LINK 0x20 /* include/net/ipv6.h: IPV6_ADDR_LINKLOCAL */
+
+/**
+ * struct net_tables - the text of /proc/net files of this namespace
+ */
+struct net_tables {
+	char *routes;
+	char *addresses6;
+};
+
+/* An IPv4 address brings a route to its network. */
+static bool has_route(const struct net_tables *t, const char *ifname)
+{
+	const char *text = t->routes;
+	char line[LINE_MAX_BYTES], name[INV_TEXT];
+
+	while (sr_take_line(&text, line, sizeof(line))) {
+		if (sscanf(line, "%63s", name) == 1 && strcmp(name, ifname) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A link-local address comes by itself: it shows no use. */
+static bool has_address6(const struct net_tables *t, const char *ifname)
+{
+	const char *text = t->addresses6;
+	char line[LINE_MAX_BYTES], name[INV_TEXT];
+	unsigned int scope;
+
+	while (sr_take_line(&text, line, sizeof(line))) {
+		if (sscanf(line, "%*s %*s %*s %x %*s %63s", &scope, name) == 2 &&
+		    strcmp(name, ifname) == 0 && scope != SCOPE_LINK)
+			return true;
+	}
+	return false;
+}
+
+static bool is_up(struct cv_sysroot *root, const char *ifname)
+{
+	char path[CV_PATH_MAX];
+	uint64_t flags;
+
+	cv_pathf(path, "/sys/class/net/%s/flags", ifname);
+	return cv_read_hex(root, path, &flags) == 0 && (flags & IFF_UP);
+}
+
+static void mark_netdev(struct cv_sysroot *root, struct inventory *inv, int dev,
+			const struct net_tables *t, const char *ifname)
+{
+	char path[CV_PATH_MAX], master[INV_TEXT];
+
+	cv_pathf(path, "/sys/class/net/%s/master", ifname);
+	if (cv_readlink_base(root, path, master, sizeof(master)) >= 0)
+		sr_mark(inv, dev, INV_HOLDER_NETDEV, "network interface %s is a port of %s", ifname,
+			master);
+	if (!is_up(root, ifname))
+		return;
+	if (has_route(t, ifname))
+		sr_mark(inv, dev, INV_HOLDER_NETDEV,
+			"network interface %s is up with an address or route", ifname);
+	if (has_address6(t, ifname))
+		sr_mark(inv, dev, INV_HOLDER_NETDEV,
+			"network interface %s is up with an IPv6 address", ifname);
+}
+
+static void mark_dev(struct cv_sysroot *root, struct inventory *inv, int dev,
+		     const struct net_tables *t)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	char path[CV_PATH_MAX], bdf[CV_BDF_MAX];
+
+	cv_format_bdf(inv->devs[dev].bdf, bdf);
+	if (cv_list(root, sr_path(path, bdf, "net"), &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++)
+		mark_netdev(root, inv, dev, t, names.v[i]);
+}
+
+void sr_holders_netdevs(struct cv_sysroot *root, struct inventory *inv)
+{
+	struct net_tables t = { 0 };
+
+	if (cv_read_str(root, "/proc/net/route", &t.routes) < 0)
+		t.routes = NULL;
+	if (cv_read_str(root, "/proc/net/if_inet6", &t.addresses6) < 0)
+		t.addresses6 = NULL;
+	for (size_t i = 0; i < inv->n_devs; i++) {
+		if (inv->devs[i].netdev[0])
+			mark_dev(root, inv, (int)i, &t);
+	}
+	free(t.routes);
+	free(t.addresses6);
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "sriov/holders.h"
+
+#define VFIO_DIR "/dev/vfio/"
+
+/* Device nodes that belong to a function: the class entry of the same name links to it. */
+static const struct {
+	const char *dir, *prefix, *class;
+} node_classes[] = {
+	{ VFIO_DIR "devices/", "vfio", "vfio-dev" },
+	{ "/dev/infiniband/", "uverbs", "infiniband_verbs" },
+	{ "/dev/infiniband/", "umad", "infiniband_mad" },
+	{ "/dev/dri/", "", "drm" },
+	{ "/dev/", "nvme", "nvme" },
+	{ "/dev/", "ng", "nvme-generic" },
+	{ "/dev/", "uio", "uio" },
+	{ "/dev/", "", "block" },
+};
+
+/**
+ * struct fd_visit - called for each file descriptor below /dev/ that a process has open
+ * @see: @node is the link's text; a return other than 0 ends the walk
+ */
+struct fd_visit {
+	int (*see)(const struct fd_visit *v, const char *pid, const char *node);
+	struct cv_sysroot *root;
+	struct inventory *inv;
+	int group;
+	char *buf;
+	size_t size;
+};
+
+static int visit_process(const struct fd_visit *v, const char *pid)
+{
+	_cleanup_strv_ struct cv_strv fds = { 0 };
+	char path[CV_PATH_MAX];
+
+	if (cv_list(v->root, cv_pathf(path, "/proc/%s/fd", pid), &fds) < 0)
+		return 0;
+	for (size_t i = 0; i < fds.n; i++) {
+		_cleanup_free_ char *node = NULL;
+		int r;
+
+		cv_pathf(path, "/proc/%s/fd/%s", pid, fds.v[i]);
+		if (cv_readlink(v->root, path, &node) < 0 || strncmp(node, "/dev/", 5) != 0)
+			continue;
+		r = v->see(v, pid, node);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int visit_all(const struct fd_visit *v)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+
+	if (cv_list(v->root, "/proc", &names) < 0)
+		return 0;
+	for (size_t i = 0; i < names.n; i++) {
+		int r = 0;
+
+		if (names.v[i][strspn(names.v[i], "0123456789")] == '\0')
+			r = visit_process(v, names.v[i]);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static void describe(struct cv_sysroot *root, const char *pid, char *buf, size_t size)
+{
+	char path[CV_PATH_MAX], comm[32];
+
+	if (cv_read_into(root, cv_pathf(path, "/proc/%s/comm", pid), comm, sizeof(comm)) < 0)
+		snprintf(comm, sizeof(comm), "?");
+	snprintf(buf, size, "pid %s (%s)", pid, comm);
+}
+
+/* Number of the group that the node /dev/vfio/N stands for, or -1. */
+static int group_of_node(const char *node)
+{
+	int group;
+
+	if (strncmp(node, VFIO_DIR, strlen(VFIO_DIR)) != 0 ||
+	    cv_parse_int(node + strlen(VFIO_DIR), &group) < 0)
+		return -1;
+	return group;
+}
+
+static void mark_group(const struct fd_visit *v, int group, const char *text)
+{
+	for (size_t i = 0; i < v->inv->n_devs; i++) {
+		if (v->inv->devs[i].group == group && strstr(v->inv->devs[i].driver, "vfio"))
+			sr_mark(v->inv, (int)i, INV_HOLDER_PROCESS, "%s", text);
+	}
+}
+
+static void mark_node(const struct fd_visit *v, const char *node, const char *text)
+{
+	for (size_t i = 0; i < CV_ARRAY_SIZE(node_classes); i++) {
+		const char *dir = node_classes[i].dir, *name = node + strlen(dir);
+		_cleanup_free_ char *target = NULL;
+		char path[CV_PATH_MAX];
+
+		if (strncmp(node, dir, strlen(dir)) != 0 || strchr(name, '/') ||
+		    strncmp(name, node_classes[i].prefix, strlen(node_classes[i].prefix)) != 0)
+			continue;
+		cv_pathf(path, "/sys/class/%s/%s", node_classes[i].class, name);
+		if (cv_readlink(v->root, path, &target) < 0)
+			continue;
+		sr_mark_path(v->root, v->inv, target, INV_HOLDER_PROCESS, text);
+		return;
+	}
+}
+
+/* The nodes nearly every process has open: no use in looking them up. */
+static bool is_everyday(const char *node)
+{
+	return strcmp(node, "/dev/null") == 0 || strncmp(node, "/dev/pts/", 9) == 0 ||
+	       strcmp(node, "/dev/urandom") == 0;
+}
+
+static int see_node(const struct fd_visit *v, const char *pid, const char *node)
+{
+	char who[64], text[256];
+	int group = group_of_node(node);
+
+	if (is_everyday(node))
+		return 0;
+	describe(v->root, pid, who, sizeof(who));
+	snprintf(text, sizeof(text), "%s has %s open", who, node);
+	if (group >= 0)
+		mark_group(v, group, text);
+	else
+		mark_node(v, node, text);
+	return 0;
+}
+
+void sr_holders_processes(struct cv_sysroot *root, struct inventory *inv)
+{
+	struct fd_visit v = { .see = see_node, .root = root, .inv = inv };
+
+	visit_all(&v);
+}
+
+static int see_group(const struct fd_visit *v, const char *pid, const char *node)
+{
+	if (group_of_node(node) != v->group)
+		return 0;
+	describe(v->root, pid, v->buf, v->size);
+	return 1;
+}
+
+int sr_group_user(struct cv_sysroot *root, int group, char *buf, size_t size)
+{
+	struct fd_visit v = {
+		.see = see_group, .root = root, .group = group, .buf = buf, .size = size
+	};
+
+	return group < 0 ? 0 : visit_all(&v);
+}

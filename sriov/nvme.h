@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Secondary controllers of an NVMe device (NVMe Base 2.0 sections 5.25 and 8.26). */
+#ifndef CARVE_SRIOV_NVME_H
+#define CARVE_SRIOV_NVME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/** enum sr_nvme_resource - flexible resources: queues and interrupt vectors */
+enum sr_nvme_resource { SR_NVME_VQ = 0, SR_NVME_VI = 1 };
+
+/** struct sr_nvme_secondary - the controller of one VF */
+struct sr_nvme_secondary {
+	uint16_t cntlid;
+	bool is_online;
+	unsigned int vq; /* flexible queues assigned */
+	unsigned int vi; /* flexible interrupts assigned */
+};
+
+/**
+ * sr_nvme_secondary_read() - Identify, secondary controller list
+ * @fd:        controller of the PF, "/dev/nvmeN"
+ * @vf_number: 1 for the first VF
+ * Return: 0, -ENODEV no such VF, -EOPNOTSUPP no virtualization management, -errno.
+ */
+int sr_nvme_secondary_read(int fd, unsigned int vf_number, unsigned int timeout_ms,
+			   struct sr_nvme_secondary *ret, struct cv_error *err);
+/** sr_nvme_assign() - give the (offline) controller @count flexible resources. */
+int sr_nvme_assign(int fd, uint16_t cntlid, enum sr_nvme_resource type, unsigned int count,
+		   unsigned int timeout_ms, struct cv_error *err);
+/** sr_nvme_set_online() - set the controller on- or offline. */
+int sr_nvme_set_online(int fd, uint16_t cntlid, bool is_online, unsigned int timeout_ms,
+		       struct cv_error *err);
+
+/**
+ * sr_nvme_parse_list() - find a VF in a secondary controller list
+ * @list:      the 4096 bytes of Identify CNS 15h
+ * @ret_last:  highest controller id in the list, to go on from
+ * Return: 1 found, 0 not in this list, -EINVAL.
+ */
+int sr_nvme_parse_list(const uint8_t *list, unsigned int vf_number, struct sr_nvme_secondary *ret,
+		       uint16_t *ret_last);
+
+#endif
