@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a VMM backend is: it turns a finished plan and open file descriptors into a paused VM that
+ * speaks QMP. Everything after that (pins, cont, stop, status) is the same for all backends. */
+#ifndef CARVE_VMM_BACKEND_H
+#define CARVE_VMM_BACKEND_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "plan/plan.h"
+
+/**
+ * struct vmm_launch - what the launcher hands over; borrowed for the call
+ * @plan:       finished plan, its devices bound and its pages there
+ * @vm_dir:     absolute; qmp.sock, console.sock, guest.sock, vmm.log are made there
+ * @hypervisor_fd: opened hypervisor device (/dev/kvm, /dev/carve), inherited by the VMM
+ * @cgroup_fd:  the VMM is born inside this cgroup (clone3 CLONE_INTO_CGROUP)
+ * @uid, @gid:  user the VMM runs as; never 0
+ * @memlock:    RLIMIT_MEMLOCK in bytes for VFIO's pinning (UINT64_MAX: unlimited)
+ * @enter:      called in the parent when the child exists and before it executes the VMM, so that it
+ *              starts on the housekeeping cores
+ */
+struct vmm_launch {
+	const struct plan *plan;
+	const char *vm_dir;
+	int hypervisor_fd;
+	int cgroup_fd;
+	uid_t uid;
+	gid_t gid;
+	uint64_t memlock;
+	int (*enter)(void *ctx, pid_t child, struct cv_error *err);
+	void *enter_ctx;
+};
+
+/**
+ * struct vmm_backend_ops - one backend
+ * @name:   "qemu", "native"
+ * @probe:  is it there and usable: -ENOENT with a hint how to get it; *@ret_version heap string
+ * @start:  start the VMM, paused before the first guest instruction, in its own session, no
+ *          descriptors beyond those named, PR_SET_NO_NEW_PRIVS, no capabilities; returns once the
+ *          process was started. Its stdout and stderr go to VM_DIR/vmm.log.
+ *
+ * Guarantees: after start() the socket VM_DIR/qmp.sock appears or the process ends with its reason in
+ * vmm.log.
+ */
+struct vmm_backend_ops {
+	const char *name;
+	int (*probe)(char **ret_version, struct cv_error *err);
+	int (*start)(const struct vmm_launch *l, pid_t *ret_pid, struct cv_error *err);
+};
+
+/** vmm_backend_find() - Return: ops, or NULL for an unknown name. */
+const struct vmm_backend_ops *vmm_backend_find(const char *name);
+/** vmm_log_tail() - last lines of VM_DIR/vmm.log for an error message; heap string, never NULL. */
+char *vmm_log_tail(const char *vm_dir, size_t max_bytes);
+
+extern const struct vmm_backend_ops vmm_backend_qemu;
+
+#endif
