@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tools/capture_view.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bdf.h"
+#include "base/cleanup.h"
+
+/**
+ * struct view - ctx of the ops
+ * @release: of the running kernel: modules of others are left out
+ */
+struct view {
+	struct cv_sysroot *host;
+	char release[64];
+};
+
+/** struct list_rule - which names of the directories that match @path are shown */
+struct list_rule {
+	const char *path;
+	bool (*is_shown)(const struct view *v, const char *dir, const char *name);
+};
+
+/** struct line_rule - which lines of the files that match @path are shown */
+struct line_rule {
+	const char *path;
+	bool (*is_shown)(const char *line, size_t len, size_t index);
+};
+
+/* Attributes of a PCI function that are read; virtfnN are links beside them. */
+static const char *const function_names[] = {
+	"class",
+	"config",
+	"current_link_speed",
+	"current_link_width",
+	"device",
+	"driver",
+	"driver_override",
+	"iommu_group",
+	"irq",
+	"max_link_speed",
+	"max_link_width",
+	"net",
+	"numa_node",
+	"physfn",
+	"reset_method",
+	"resource",
+	"revision",
+	"sriov_drivers_autoprobe",
+	"sriov_numvfs",
+	"sriov_offset",
+	"sriov_stride",
+	"sriov_totalvfs",
+	"sriov_vf_device",
+	"subsystem_device",
+	"subsystem_vendor",
+	"vendor",
+};
+
+static bool is_function_name(const struct view *v, const char *dir, const char *name)
+{
+	for (size_t i = 0; i < CV_ARRAY_SIZE(function_names); i++)
+		if (strcmp(function_names[i], name) == 0)
+			return true;
+	return strncmp(name, "virtfn", 6) == 0;
+}
+
+/* Nodes that nearly every process has open say nothing about a device. */
+static bool is_device_node(const char *target)
+{
+	static const char *const everyday[] = {
+		"/dev/console", "/dev/full", "/dev/null",    "/dev/ptmx", "/dev/pts/",
+		"/dev/random",	"/dev/shm/", "/dev/urandom", "/dev/tty",  "/dev/zero",
+	};
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(everyday); i++)
+		if (strncmp(everyday[i], target, strlen(everyday[i])) == 0)
+			return false;
+	return strncmp(target, "/dev/", 5) == 0;
+}
+
+static bool is_device_fd(const struct view *v, const char *dir, const char *name)
+{
+	_cleanup_free_ char *target = NULL;
+	char path[CV_PATH_MAX];
+
+	return cv_readlink(v->host, cv_pathf(path, "%s/%s", dir, name), &target) == 0 &&
+	       is_device_node(target);
+}
+
+static bool is_device_process(const struct view *v, const char *dir, const char *name)
+{
+	_cleanup_strv_ struct cv_strv fds = { 0 };
+	char path[CV_PATH_MAX];
+
+	if (name[strspn(name, "0123456789")] != '\0')
+		return false;
+	if (cv_list(v->host, cv_pathf(path, "%s/%s/fd", dir, name), &fds) < 0)
+		return false;
+	for (size_t i = 0; i < fds.n; i++)
+		if (is_device_fd(v, path, fds.v[i]))
+			return true;
+	return false;
+}
+
+static bool is_running_kernel(const struct view *v, const char *dir, const char *name)
+{
+	return strcmp(name, v->release) == 0;
+}
+
+static bool is_nvme(const struct view *v, const char *dir, const char *name)
+{
+	return strncmp(name, "nvme", 4) == 0;
+}
+
+/* CPUs alone: their neighbours in that directory have folders of the same names. */
+static bool is_cpu(const struct view *v, const char *dir, const char *name)
+{
+	return strncmp(name, "cpu", 3) == 0 && name[3] >= '0' && name[3] <= '9';
+}
+
+static const struct list_rule list_rules[] = {
+	{ "/proc", is_device_process },
+	{ "/proc/[0-9]*/fd", is_device_fd },
+	{ "/lib/modules", is_running_kernel },
+	{ "/usr/lib/modules", is_running_kernel },
+	{ "/sys/devices/system/cpu", is_cpu },
+	{ "/sys/devices/virtual/nvme-subsystem/*", is_nvme },
+	{ "/sys/devices/*", is_function_name }, /* with a PCI address as last component */
+};
+
+/* Kernel modules: what is looked for is vfio-pci. */
+static bool is_vfio_line(const char *line, size_t len, size_t index)
+{
+	return memmem(line, len, "/vfio", 5) != NULL;
+}
+
+/* Mounts of block devices; those of the network name servers of the site. */
+static bool is_disk_mount(const char *line, size_t len, size_t index)
+{
+	const char *dash = memmem(line, len, " - ", 3);
+	const char *blank = dash ? memchr(dash + 3, ' ', len - (size_t)(dash + 3 - line)) : NULL;
+
+	return blank && (size_t)(line + len - blank) > 5 && strncmp(blank, " /dev/", 6) == 0;
+}
+
+static bool is_memory_total(const char *line, size_t len, size_t index)
+{
+	return memmem(line, len, "MemTotal:", 9) || memmem(line, len, "MemFree:", 8);
+}
+
+static bool is_memlock(const char *line, size_t len, size_t index)
+{
+	return index == 0 || memmem(line, len, "Max locked memory", 17);
+}
+
+/* The first CPU stands for all; the clock rate changes all the time. */
+static bool is_model(const char *line, size_t len, size_t index)
+{
+	static const char *const keys[] = { "processor", "vendor_id", "cpu family",  "model",
+					    "stepping",	 "flags",     "physical id", "core id" };
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(keys); i++)
+		if (len >= strlen(keys[i]) && strncmp(line, keys[i], strlen(keys[i])) == 0)
+			return index < 30;
+	return false;
+}
+
+static const struct line_rule line_rules[] = {
+	{ "*/modules/*/modules.dep", is_vfio_line },
+	{ "*/modules/*/modules.builtin", is_vfio_line },
+	{ "/proc/[0-9]*/mountinfo", is_disk_mount },
+	{ "/proc/self/mountinfo", is_disk_mount },
+	{ "/proc/self/limits", is_memlock },
+	{ "/proc/cpuinfo", is_model },
+	{ "/proc/meminfo", is_memory_total },
+	{ "/sys/devices/system/node/node*/meminfo", is_memory_total },
+};
+
+static const struct line_rule *find_line_rule(const char *path)
+{
+	for (size_t i = 0; i < CV_ARRAY_SIZE(line_rules); i++)
+		if (fnmatch(line_rules[i].path, path, 0) == 0)
+			return &line_rules[i];
+	return NULL;
+}
+
+/* Drops the other lines of @text in place. */
+static size_t keep_lines(const struct line_rule *rule, char *text)
+{
+	size_t kept = 0, index = 0;
+
+	for (char *line = text; *line; index++) {
+		size_t len = strcspn(line, "\n");
+		char *next = line + len + (line[len] == '\n');
+
+		if (rule->is_shown(line, len, index)) {
+			memmove(text + kept, line, (size_t)(next - line));
+			kept += (size_t)(next - line);
+		}
+		line = next;
+	}
+	text[kept] = '\0';
+	return kept;
+}
+
+static int view_read(void *ctx, const char *path, char **ret, size_t *ret_len)
+{
+	const struct view *v = ctx;
+	const struct line_rule *rule = find_line_rule(path);
+	int r = cv_read(v->host, path, ret, ret_len);
+
+	if (r == 0 && rule)
+		*ret_len = keep_lines(rule, *ret);
+	return r;
+}
+
+static int view_readlink(void *ctx, const char *path, char **ret)
+{
+	const struct view *v = ctx;
+
+	/* a snapshot of process 4711 would be different every time */
+	return strcmp(path, "/proc/self") == 0 ? -EINVAL : cv_readlink(v->host, path, ret);
+}
+
+static bool is_function_dir(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	struct cv_bdf bdf;
+
+	return name && strchr(name, ':') && cv_parse_bdf(name + 1, &bdf) == 0;
+}
+
+static const struct list_rule *find_list_rule(const char *path)
+{
+	for (size_t i = 0; i < CV_ARRAY_SIZE(list_rules); i++) {
+		const struct list_rule *rule = &list_rules[i];
+
+		if (rule->is_shown == is_function_name && !is_function_dir(path))
+			continue;
+		if (fnmatch(rule->path, path,
+			    rule->is_shown == is_function_name ? 0 : FNM_PATHNAME) == 0)
+			return rule;
+	}
+	return NULL;
+}
+
+static int add_shown(const struct view *v, const char *dir, const struct cv_strv *names,
+		     struct cv_strv *ret)
+{
+	const struct list_rule *rule = find_list_rule(dir);
+	int r = 0;
+
+	for (size_t i = 0; i < names->n && r == 0; i++)
+		if (!rule || rule->is_shown(v, dir, names->v[i]))
+			r = cv_strv_add(ret, names->v[i]);
+	return r;
+}
+
+static int view_list(void *ctx, const char *path, struct cv_strv *ret)
+{
+	const struct view *v = ctx;
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	struct cv_strv shown = { 0 };
+	int r = cv_list(v->host, path, &names);
+
+	if (r == 0)
+		r = add_shown(v, path, &names, &shown);
+	if (r < 0) {
+		cv_strv_done(&shown);
+		return r;
+	}
+	*ret = shown;
+	return 0;
+}
+
+static int view_stat(void *ctx, const char *path, bool nofollow, struct stat *ret)
+{
+	const struct view *v = ctx;
+
+	/* asked for by the capture only where a link was met before, or none is */
+	return cv_stat(v->host, path, ret);
+}
+
+static const struct cv_sysroot_ops view_ops = {
+	.read = view_read,
+	.readlink = view_readlink,
+	.list = view_list,
+	.stat = view_stat,
+	.close = free,
+};
+
+int capture_view_open(struct cv_sysroot *host, struct cv_sysroot **ret, struct cv_error *err)
+{
+	_cleanup_free_ struct view *v = calloc(1, sizeof(*v));
+	int r = -ENOMEM;
+
+	if (v) {
+		v->host = host;
+		if (cv_read_into(host, "/proc/sys/kernel/osrelease", v->release,
+				 sizeof(v->release)) < 0)
+			v->release[0] = '\0';
+		r = cv_sysroot_new(&view_ops, v, ret);
+	}
+	if (r < 0)
+		return cv_fail_errno(err, r, NULL, "cannot look at the host");
+	(void)TAKE_PTR(v); /* the view's own now */
+	return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every verb of the carve command shares: the verb table, options, output, the gathered host. */
+#ifndef CARVE_TOOLS_CMD_H
+#define CARVE_TOOLS_CMD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/step.h"
+#include "base/sysroot.h"
+#include "plan/inventory.h"
+#include "plan/spec.h"
+
+/** struct cmd_option - one long option; @arg NULL: a flag; @hidden: not in help or completion */
+struct cmd_option {
+	const char *name;
+	const char *arg;
+	const char *help;
+	bool hidden;
+};
+
+#define CMD_MAX_OPTIONS 16
+#define CMD_MAX_ARGS 64
+
+/**
+ * struct cmd - one invocation
+ * @root:   opened from --sysroot, "/" by default
+ * @args:   positional arguments after the verb
+ * @values: value of each option of the verb, by index; NULL: not given; flags get ""
+ */
+struct cmd {
+	const struct cmd_verb *verb;
+	struct cv_sysroot *root;
+	const char *sysroot;
+	bool json;
+	bool dry_run;
+	int verbose;
+	const char *args[CMD_MAX_ARGS];
+	size_t n_args;
+	const char *values[CMD_MAX_OPTIONS];
+	struct cv_error err;
+};
+
+/** enum cmd_need - what a verb needs before it runs; bits */
+enum cmd_need {
+	CMD_NEED_LIVE = 1, /* the real host, not --sysroot */
+	CMD_NEED_ROOT = 2, /* effective uid 0 */
+};
+
+/**
+ * struct cmd_verb - one verb; the table is the source of help, completion and dispatch
+ * @args:     usage of the positional arguments ("SPEC...")
+ * @complete: what completes the arguments: "vm", "file", "" (for the shell completion)
+ * @run:      returns an exit code (enum cv_exit), or -errno with cmd->err filled
+ */
+struct cmd_verb {
+	const char *name;
+	const char *args;
+	const char *summary;
+	size_t min_args, max_args;
+	const char *complete;
+	unsigned int needs;
+	const struct cmd_option *options;
+	int (*run)(struct cmd *c);
+};
+
+extern const struct cmd_verb *const cmd_verbs[]; /* NULL-terminated */
+extern const struct cmd_option cmd_global_options[];
+
+/** cmd_parse() - fill @c from the command line. Return: 0, -EINVAL with c->err. */
+int cmd_parse(int argc, char **argv, struct cmd *c);
+/** cmd_help() - help of one verb, or of all (NULL), to stdout. */
+void cmd_help(const struct cmd_verb *verb);
+/** cmd_value() - value of an option by name, NULL when not given. */
+const char *cmd_value(const struct cmd *c, const char *name);
+/** cmd_flag() - was the option given? */
+bool cmd_flag(const struct cmd *c, const char *name);
+/** cmd_seconds() - a non-negative number of seconds, or @dflt. Return: 0, -EINVAL. */
+int cmd_seconds(struct cmd *c, const char *name, unsigned int dflt, unsigned int *ret);
+
+/** cmd_print() - data for the user, stdout. */
+void cmd_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/** cmd_print_json() - consumes @j. Return: 0, -ENOMEM (also for NULL) with c->err. */
+int cmd_print_json(struct cmd *c, json_t *j);
+/** cmd_note() - a message to stderr, not an error; silent with --json unless -v. */
+void cmd_note(const struct cmd *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** cmd_print_error() - c->err once, as text or JSON, to stderr. Return: its exit code. */
+int cmd_print_error(const struct cmd *c);
+
+/** cmd_read_file() - a file of the caller (not of the sysroot), at most @max bytes; heap, NUL added. */
+int cmd_read_file(struct cmd *c, const char *path, size_t max, char **ret, size_t *ret_len);
+
+/** cmd_inventory() - the whole inventory with leases of this boot. */
+int cmd_inventory(struct cmd *c, bool with_holders, struct inventory *ret);
+/** cmd_site() - /etc/carve/carve.yaml and conf.d; the built-in values when there are none. */
+int cmd_site(struct cmd *c, struct site *ret);
+/** cmd_specs() - parse the specs named by the arguments; *ret is an array of c->n_args. */
+int cmd_specs(struct cmd *c, struct spec **ret);
+void cmd_specs_free(struct spec *specs, size_t n);
+
+/** cmd_steps - ops of all kinds of steps, gathered from all folders */
+extern const struct cv_step_table cmd_steps;
+
+extern const struct cmd_verb cmd_topo, cmd_audit, cmd_snapshot, cmd_state, cmd_plan, cmd_run,
+	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_recover, cmd_help_verb,
+	cmd_version, cmd_complete;
+
+#endif

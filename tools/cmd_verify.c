@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* carve verify: the guest's own report against the plan. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "tools/verify.h"
+#include "tools/vm.h"
+#include "vmm/agent.h"
+
+#define TESTS_MAX_BYTES (256 << 10)
+#define TIMEOUT_S 120
+
+/* Tests name devices by their id in the spec ("device": "nic0"); the guest knows addresses. */
+static int resolve_devices(struct cmd *c, const struct plan *p, json_t *tests)
+{
+	size_t i;
+	json_t *t;
+
+	json_array_foreach(tests, i, t) {
+		const char *id = cv_json_str(t, "device", "");
+		char bdf[CV_BDF_MAX];
+		bool found = !id[0];
+
+		for (size_t d = 0; d < p->n_devices && !found; d++) {
+			if (strcmp(p->devices[d].id, id) != 0)
+				continue;
+			json_object_set_new(t, "bdf",
+					    json_string(cv_format_bdf(p->devices[d].guest, bdf)));
+			found = true;
+		}
+		if (!found)
+			return cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, "NO_DEVICE", id,
+				       "a test names a device that the plan does not have");
+	}
+	return 0;
+}
+
+static int read_tests(struct cmd *c, const struct plan *p, json_t **ret)
+{
+	const char *path = cmd_value(c, "tests");
+	_cleanup_free_ char *text = NULL;
+	_cleanup_json_ json_t *j = NULL;
+	size_t len;
+
+	if (!path) {
+		*ret = json_array();
+		return *ret ? 0 : -ENOMEM;
+	}
+	int r = cmd_read_file(c, path, TESTS_MAX_BYTES, &text, &len);
+	r = r ?: cv_json_parse(text, path, &j, &c->err);
+	if (r < 0)
+		return r;
+	json_t *tests = json_object_get(j, "tests");
+	if (!json_is_array(tests))
+		return cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, "BAD_TESTS", path,
+			       "no list named tests in the file");
+	r = resolve_devices(c, p, tests);
+	if (r == 0)
+		*ret = json_incref(tests);
+	return r;
+}
+
+static int ask_guest(struct cmd *c, const struct plan *p, unsigned int seconds, json_t **ret)
+{
+	_cleanup_json_ json_t *tests = NULL;
+	_cleanup_free_ char *answer = NULL;
+	char sock[CV_PATH_MAX];
+	int r = read_tests(c, p, &tests);
+
+	if (r < 0)
+		return r;
+	_cleanup_json_ json_t *request = json_pack("{s:i,s:O}", "carve_request", 1, "tests", tests);
+	_cleanup_free_ char *line = request ? cv_json_line(request) : NULL;
+	if (!line)
+		return cv_fail_errno(&c->err, -ENOMEM, p->name, "cannot ask the guest");
+	r = vmm_agent_request(vm_path(sock, p->name, "vmm/guest.sock"), line, seconds * 1000,
+			      &answer, &c->err);
+	if (r == -ETIMEDOUT)
+		cv_error_hint(&c->err,
+			      "the guest needs carve-guest running; carve console %s shows how "
+			      "far it came",
+			      p->name);
+	return r < 0 ? r : cv_json_parse(answer, "guest report", ret, &c->err);
+}
+
+static int print_result(struct cmd *c, const struct plan *p, json_t *report,
+			const struct cv_strv *diffs)
+{
+	if (c->json) {
+		json_t *list = json_array();
+
+		for (size_t i = 0; i < diffs->n; i++)
+			json_array_append_new(list, json_string(diffs->v[i]));
+		return cmd_print_json(c, json_pack("{s:i,s:s,s:b,s:o,s:O}", "carve_verify", 1,
+						   "name", p->name, "equal", diffs->n == 0,
+						   "differences", list, "report", report));
+	}
+	for (size_t i = 0; i < diffs->n; i++)
+		cmd_print("%s: %s\n", p->name, diffs->v[i]);
+	if (diffs->n == 0)
+		cmd_print(
+			"%s: the guest is what was planned: %zu vCPUs, %zu nodes, %zu devices, %zu tests\n",
+			p->name, p->n_vcpus, p->n_nodes, p->n_devices,
+			json_array_size(json_object_get(report, "tests")));
+	return 0;
+}
+
+static int fail_different(struct cmd *c, const struct plan *p, const struct cv_strv *diffs)
+{
+	cv_fail(&c->err, -EPROTO, CV_EXIT_GUEST, "GUEST_DIFFERS", p->name,
+		"the guest is not what was planned: %zu differences", diffs->n);
+	cv_error_found(&c->err, "%s", diffs->v[0]);
+	cv_error_hint(&c->err, "carve verify %s --json has the whole report", p->name);
+	return -EPROTO;
+}
+
+int verify_vm(struct cmd *c, const char *name)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	_cleanup_json_ json_t *report = NULL;
+	_cleanup_strv_ struct cv_strv diffs = { 0 };
+	unsigned int seconds = 0;
+	int r = cmd_seconds(c, "timeout", TIMEOUT_S, &seconds);
+
+	r = r ?: vm_read(c, name, &vm);
+	r = r ?: ask_guest(c, &vm.plan, seconds, &report);
+	r = r ?: plan_compare_guest(&vm.plan, report, &diffs, &c->err);
+	r = r ?: print_result(c, &vm.plan, report, &diffs);
+	if (r == 0 && diffs.n)
+		return fail_different(c, &vm.plan, &diffs);
+	return r;
+}
+
+static int run(struct cmd *c)
+{
+	return verify_vm(c, c->args[0]);
+}
+
+static const struct cmd_option options[] = {
+	{ "tests", "FILE", "device tests to run in the guest (carve-guest(8)), JSON", false },
+	{ "timeout", "SEC", "how long to wait for the guest, default 120", false },
+	{ NULL, NULL, NULL, false },
+};
+
+const struct cmd_verb cmd_verify = {
+	.name = "verify",
+	.args = "NAME",
+	.summary = "compare a running guest with its plan (needs carve-guest in the guest)",
+	.min_args = 1,
+	.max_args = 1,
+	.complete = "vm",
+	.needs = CMD_NEED_LIVE,
+	.options = options,
+	.run = run,
+};

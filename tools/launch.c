@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The launch step. */
+#include "tools/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/state.h"
+#include "numa/binding.h"
+#include "tools/vm.h"
+#include "vmm/backend/backend.h"
+
+#define QMP_START_MS 60000 /* memory is cleared before QMP answers */
+#define QMP_MS 10000
+#define HELPER_MS 300
+#define MEMLOCK_SLACK (1ULL << 30) /* BARs and the VMM's own buffers */
+
+static unsigned int now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (unsigned int)((uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000);
+}
+
+/* Ends the phase that began at *@since. */
+static void phase(struct launch *l, const char *name, unsigned int *since)
+{
+	unsigned int now = now_ms();
+
+	if (l->n_phases < LAUNCH_MAX_PHASES)
+		l->phases[l->n_phases++] = (struct launch_phase){ name, now - *since };
+	*since = now;
+}
+
+static const char *hypervisor_path(const struct plan *p)
+{
+	if (p->hypervisor[0] == '/')
+		return p->hypervisor;
+	return strcmp(p->hypervisor, "carve") == 0 ? "/dev/carve" : "/dev/kvm";
+}
+
+struct enter {
+	const struct cv_step_env *env;
+};
+
+static int enter_cgroup(void *ctx, pid_t child, struct cv_error *err)
+{
+	const struct enter *e = ctx;
+	int r = nu_cgroup_enter_vmm(e->env->root, e->env->vm, child, err);
+
+	return r < 0 ? r : vm_write_proc(e->env->root, e->env->vm, child, err);
+}
+
+static uint64_t memlock_of(const struct plan *p)
+{
+	uint64_t bytes = MEMLOCK_SLACK;
+
+	for (size_t i = 0; i < p->n_nodes; i++)
+		bytes += p->nodes[i].memory;
+	return bytes;
+}
+
+static int start_vmm(const struct cv_step_env *env, struct launch *l, const char *dir,
+		     pid_t *ret_pid, struct cv_error *err)
+{
+	const struct vmm_backend_ops *backend = vmm_backend_find(l->plan->backend);
+	struct enter enter = { env };
+	_cleanup_close_ int hypervisor = -1;
+	_cleanup_close_ int cgroup = -1;
+
+	if (!backend)
+		return cv_fail(err, -EINVAL, CV_EXIT_USAGE, "NO_BACKEND", l->plan->backend,
+			       "there is no such VMM backend");
+	hypervisor = cv_open(env->root, hypervisor_path(l->plan), O_RDWR, 0);
+	if (hypervisor < 0)
+		return cv_fail_errno(err, hypervisor, hypervisor_path(l->plan),
+				     "cannot open the hypervisor");
+	int r = nu_cgroup_open(env->root, env->vm, &cgroup, err);
+	if (r < 0)
+		return r;
+	struct vmm_launch launch = {
+		.plan = l->plan,
+		.vm_dir = dir,
+		.hypervisor_fd = hypervisor,
+		.cgroup_fd = cgroup,
+		.uid = l->uid,
+		.gid = l->gid,
+		.memlock = memlock_of(l->plan),
+		.enter = enter_cgroup,
+		.enter_ctx = &enter,
+	};
+	return backend->start(&launch, ret_pid, err);
+}
+
+static int pin_all(const struct cv_step_env *env, const struct plan *p, struct vmm_qmp *qmp,
+		   pid_t **ret_tids, struct cv_error *err)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	int n = vmm_qmp_vcpu_tids(qmp, QMP_MS, &tids, err);
+
+	if (n < 0)
+		return n;
+	if ((size_t)n != p->n_vcpus)
+		return cv_fail(err, -EPROTO, CV_EXIT_GUEST, "VCPU_COUNT", p->name,
+			       "the VMM made %d vCPUs, %zu are planned", n, p->n_vcpus);
+	for (int i = 0; i < n; i++) {
+		int r = nu_pin_vcpu(env->root, env->vm, tids[i], p->vcpus[i].host_cpu, err);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_tids = TAKE_PTR(tids);
+	return 0;
+}
+
+static bool has_thread(struct cv_sysroot *root, pid_t pid, const char *prefix)
+{
+	_cleanup_strv_ struct cv_strv tids = { 0 };
+	char path[CV_PATH_MAX], name[32];
+
+	if (cv_list(root, cv_pathf(path, "/proc/%d/task", pid), &tids) < 0)
+		return false;
+	for (size_t i = 0; i < tids.n; i++) {
+		cv_pathf(path, "/proc/%d/task/%s/comm", pid, tids.v[i]);
+		if (cv_read_into(root, path, name, sizeof(name)) == 0 &&
+		    strncmp(name, prefix, strlen(prefix)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Waits for the helper thread that the first run of a vCPU makes, and takes it off the vCPU's core. A
+ * kernel that has none costs the whole wait. */
+static int clear_cores(const struct cv_step_env *env, const struct plan *p, pid_t pid,
+		       const pid_t *tids, struct cv_error *err)
+{
+	for (unsigned int waited = 0; waited < HELPER_MS; waited += 10) {
+		if (has_thread(env->root, pid, "kvm-nx-lpage"))
+			break;
+		poll(NULL, 0, 10);
+	}
+	int r = nu_evict_others(env->root, p->name, tids, p->n_vcpus, err);
+	return r < 0 ? r : 0;
+}
+
+/* The reason of a VMM that ended is in its log. */
+static int explain_failure(const char *dir, int r, struct cv_error *err)
+{
+	_cleanup_free_ char *tail = vmm_log_tail(dir, 400);
+
+	if (err && tail && tail[0]) {
+		cv_error_found(err, "%s", tail);
+		err->exit = CV_EXIT_GUEST;
+	}
+	return r;
+}
+
+static int apply_launch(const struct cv_step_env *env, const char *object, const char *value,
+			const json_t *prior, struct cv_error *err)
+{
+	_cleanup_(vmm_qmp_closep) struct vmm_qmp *qmp = NULL;
+	_cleanup_free_ pid_t *tids = NULL;
+	struct launch *l = env->launch;
+	char dir[CV_PATH_MAX], sock[CV_PATH_MAX];
+	unsigned int since = now_ms();
+	pid_t pid = 0;
+
+	(void)value;
+	(void)prior;
+	if (!l)
+		return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "NO_LAUNCH", object,
+			       "nothing to launch");
+	vm_path(dir, env->vm, "vmm");
+	vm_path(sock, env->vm, "vmm/qmp.sock");
+	int r = start_vmm(env, l, dir, &pid, err);
+	if (r < 0)
+		return explain_failure(dir, r, err);
+	phase(l, "start", &since);
+	r = vmm_qmp_open(sock, QMP_START_MS, &qmp, err);
+	if (r < 0)
+		return explain_failure(dir, r, err);
+	phase(l, "memory and devices", &since);
+	r = pin_all(env, l->plan, qmp, &tids, err);
+	if (r < 0)
+		return explain_failure(dir, r, err);
+	phase(l, "pin vCPUs", &since);
+	r = vmm_qmp_command(qmp, "cont", NULL, QMP_MS, NULL, err);
+	phase(l, "first instruction", &since);
+	if (r == 0)
+		r = clear_cores(env, l->plan, pid, tids, err);
+	phase(l, "clear vCPU cores", &since);
+	return r < 0 ? explain_failure(dir, r, err) : 0;
+}
+
+/* Every process of the VM was born in its cgroup, so this finds them without a remembered pid. */
+static int revert_launch(const struct cv_step_env *env, const char *object, const char *value,
+			 const json_t *prior, struct cv_error *err)
+{
+	char path[CV_PATH_MAX];
+
+	(void)value;
+	(void)prior;
+	cv_pathf(path, NU_CGROUP_ROOT "/%s/cgroup.kill", env->vm);
+	if (nu_cgroup_pids(env->root, env->vm) == 0)
+		return 0;
+	int r = cv_write_str(env->root, path, "1");
+	if (r < 0 && r != -ENOENT)
+		return cv_fail_errno(err, r, path, "cannot end the VMM");
+	for (unsigned int waited = 0; nu_cgroup_pids(env->root, env->vm) > 0; waited += 20) {
+		if (waited >= env->deadline_ms)
+			return cv_fail(err, -ETIMEDOUT, CV_EXIT_TIMEOUT, "VMM_STUCK", object,
+				       "the VMM does not end");
+		poll(NULL, 0, 20);
+	}
+	return 0;
+}
+
+const struct cv_step_ops cmd_step_launch = {
+	.kind = "launch",
+	.scope = CV_SCOPE_OWN,
+	.undo = "every process in the VM's cgroup ended",
+	.apply = apply_launch,
+	.revert = revert_launch,
+};

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The command line: global options, verbs, their options, help and completion, all from tables. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/parse.h"
+#include "tools/cmd.h"
+#include "tools/version.h"
+
+const struct cmd_option cmd_global_options[] = {
+	{ "sysroot", "PATH", "read another host: a directory or a snapshot (carve snapshot)",
+	  false },
+	{ "json", NULL, "JSON on stdout, errors as JSON on stderr", false },
+	{ "dry-run", NULL, "show what would be done, change nothing", false },
+	{ "verbose", NULL, "say more (also -v)", false },
+	{ "help", NULL, "help on carve or on a verb (also -h)", false },
+	{ "version", NULL, "version and build id", false },
+	{ NULL, NULL, NULL, false },
+};
+
+static const struct {
+	const char *letter;
+	const char *name;
+} letters[] = {
+	{ "-v", "verbose" }, { "-j", "json" },	  { "-n", "dry-run" },
+	{ "-h", "help" },    { "-V", "version" },
+};
+
+static int usage_error(struct cmd *c, const char *code, const char *object, const char *what)
+{
+	cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, code, object, "%s", what);
+	cv_error_hint(&c->err, c->verb ? "carve help %s" : "carve help%s",
+		      c->verb ? c->verb->name : "");
+	return -EINVAL;
+}
+
+static const struct cmd_verb *find_verb(const char *name)
+{
+	for (size_t i = 0; cmd_verbs[i]; i++)
+		if (strcmp(cmd_verbs[i]->name, name) == 0)
+			return cmd_verbs[i];
+	return NULL;
+}
+
+static int find_option(const struct cmd_option *table, const char *name, size_t len)
+{
+	for (int i = 0; table && table[i].name; i++)
+		if (strlen(table[i].name) == len && strncmp(table[i].name, name, len) == 0)
+			return i;
+	return -1;
+}
+
+static const char *long_name(const char *arg)
+{
+	for (size_t i = 0; i < CV_ARRAY_SIZE(letters); i++)
+		if (strcmp(letters[i].letter, arg) == 0)
+			return letters[i].name;
+	return strncmp(arg, "--", 2) == 0 && arg[2] ? arg + 2 : NULL;
+}
+
+static void set_global(struct cmd *c, const char *name, const char *value, bool *help,
+		       bool *version)
+{
+	if (strcmp(name, "sysroot") == 0)
+		c->sysroot = value;
+	else if (strcmp(name, "json") == 0)
+		c->json = true;
+	else if (strcmp(name, "dry-run") == 0)
+		c->dry_run = true;
+	else if (strcmp(name, "verbose") == 0)
+		c->verbose++;
+	else if (strcmp(name, "help") == 0)
+		*help = true;
+	else if (strcmp(name, "version") == 0)
+		*version = true;
+}
+
+struct scan {
+	struct cmd *c;
+	char **argv;
+	int argc;
+	int i;
+	bool help, version;
+	bool only_args; /* after "--" */
+};
+
+/* One option at argv[i]: a global one, or one of the verb that came before it. */
+static int scan_option(struct scan *s, const char *name)
+{
+	const char *eq = strchr(name, '=');
+	size_t len = eq ? (size_t)(eq - name) : strlen(name);
+	int global = find_option(cmd_global_options, name, len);
+	int own = s->c->verb ? find_option(s->c->verb->options, name, len) : -1;
+	const struct cmd_option *o = own >= 0	   ? &s->c->verb->options[own]
+				     : global >= 0 ? &cmd_global_options[global]
+						   : NULL;
+	const char *value = eq ? eq + 1 : "";
+
+	if (!o)
+		return usage_error(s->c, "UNKNOWN_OPTION", s->argv[s->i], "unknown option");
+	if (!o->arg && eq)
+		return usage_error(s->c, "OPTION_VALUE", s->argv[s->i],
+				   "the option takes no value");
+	if (o->arg && !eq) {
+		if (s->i + 1 >= s->argc)
+			return usage_error(s->c, "OPTION_VALUE", s->argv[s->i],
+					   "the option needs a value");
+		value = s->argv[++s->i];
+	}
+	if (own >= 0)
+		s->c->values[own] = value;
+	else
+		set_global(s->c, o->name, value, &s->help, &s->version);
+	return 0;
+}
+
+static int scan_word(struct scan *s, const char *word)
+{
+	if (!s->c->verb) {
+		s->c->verb = find_verb(word);
+		return s->c->verb ? 0 : usage_error(s->c, "UNKNOWN_VERB", word, "unknown verb");
+	}
+	if (s->c->n_args >= CMD_MAX_ARGS)
+		return usage_error(s->c, "TOO_MANY_ARGUMENTS", word, "too many arguments");
+	s->c->args[s->c->n_args++] = word;
+	return 0;
+}
+
+static int scan_all(struct scan *s)
+{
+	int r = 0;
+
+	for (s->i = 1; s->i < s->argc && r == 0; s->i++) {
+		const char *arg = s->argv[s->i];
+		const char *name = s->only_args ? NULL : long_name(arg);
+
+		if (!s->only_args && strcmp(arg, "--") == 0)
+			s->only_args = true;
+		else if (name)
+			r = scan_option(s, name);
+		else if (!s->only_args && arg[0] == '-' && arg[1])
+			r = usage_error(s->c, "UNKNOWN_OPTION", arg, "unknown option");
+		else
+			r = scan_word(s, arg);
+	}
+	return r;
+}
+
+int cmd_parse(int argc, char **argv, struct cmd *c)
+{
+	struct scan s = { .c = c, .argv = argv, .argc = argc };
+	int r;
+
+	c->sysroot = "/";
+	r = scan_all(&s);
+	if (r < 0)
+		return r;
+	if (s.version)
+		c->verb = &cmd_version;
+	else if (s.help || !c->verb) {
+		if (c->verb)
+			c->args[0] = c->verb->name;
+		c->n_args = c->verb ? 1 : 0;
+		c->verb = &cmd_help_verb;
+	}
+	if (c->n_args < c->verb->min_args)
+		return usage_error(c, "MISSING_ARGUMENT", c->verb->args, "an argument is missing");
+	if (c->n_args > c->verb->max_args)
+		return usage_error(c, "TOO_MANY_ARGUMENTS", c->args[c->verb->max_args],
+				   "too many arguments");
+	return 0;
+}
+
+const char *cmd_value(const struct cmd *c, const char *name)
+{
+	int i = find_option(c->verb->options, name, strlen(name));
+
+	return i < 0 ? NULL : c->values[i];
+}
+
+bool cmd_flag(const struct cmd *c, const char *name)
+{
+	return cmd_value(c, name) != NULL;
+}
+
+int cmd_seconds(struct cmd *c, const char *name, unsigned int dflt, unsigned int *ret)
+{
+	const char *text = cmd_value(c, name);
+	uint64_t v = dflt;
+
+	if (text && (cv_parse_u64(text, &v) < 0 || v > 86400)) {
+		usage_error(c, "BAD_SECONDS", text, "not a number of seconds");
+		cv_error_wanted(&c->err, "0 to 86400");
+		return -EINVAL;
+	}
+	*ret = (unsigned int)v;
+	return 0;
+}
+
+/* ---- help and completion ---- */
+
+static void help_options(const char *title, const struct cmd_option *o)
+{
+	char left[48];
+
+	if (o && o->name)
+		cmd_print("\n%s\n", title);
+	for (; o && o->name; o++) {
+		if (o->hidden)
+			continue;
+		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->arg ? " " : "",
+			 o->arg ? o->arg : "");
+		cmd_print("  %-24s %s\n", left, o->help);
+	}
+}
+
+void cmd_help(const struct cmd_verb *verb)
+{
+	if (verb) {
+		cmd_print("usage: carve %s%s%s [options]\n\n%s\n", verb->name,
+			  verb->args[0] ? " " : "", verb->args, verb->summary);
+		help_options("options", verb->options);
+		help_options("global options", cmd_global_options);
+		return;
+	}
+	cmd_print("usage: carve VERB [arguments] [options]\n\n"
+		  "near-native guests from whole cores, huge pages and PCI devices of this node\n\n"
+		  "verbs\n");
+	for (size_t i = 0; cmd_verbs[i]; i++)
+		if (cmd_verbs[i]->summary)
+			cmd_print("  %-10s %-14s %s\n", cmd_verbs[i]->name, cmd_verbs[i]->args,
+				  cmd_verbs[i]->summary);
+	help_options("global options", cmd_global_options);
+	cmd_print(
+		"\ncarve help VERB tells more; exit codes and formats: carve(1), carve-spec(5)\n");
+}
+
+static int run_help(struct cmd *c)
+{
+	const struct cmd_verb *verb = c->n_args ? find_verb(c->args[0]) : NULL;
+
+	if (c->n_args && !verb)
+		return usage_error(c, "UNKNOWN_VERB", c->args[0], "unknown verb");
+	cmd_help(verb);
+	return 0;
+}
+
+const struct cmd_verb cmd_help_verb = {
+	.name = "help",
+	.args = "[VERB]",
+	.summary = "help on carve or on one verb",
+	.max_args = 1,
+	.complete = "verb",
+	.run = run_help,
+};
+
+static int run_version(struct cmd *c)
+{
+	if (c->json)
+		return cmd_print_json(c, json_pack("{s:i,s:s,s:s,s:[s]}", "carve_version", 1,
+						   "version", CARVE_VERSION, "build",
+						   CARVE_BUILD_ID, "backends", "qemu"));
+	cmd_print("carve %s (%s), backends: qemu\n", CARVE_VERSION, CARVE_BUILD_ID);
+	return 0;
+}
+
+const struct cmd_verb cmd_version = {
+	.name = "version",
+	.args = "",
+	.summary = "version, build id and backends",
+	.complete = "",
+	.run = run_version,
+};
+
+static void complete_options(const struct cmd_option *o)
+{
+	for (; o && o->name; o++)
+		if (!o->hidden)
+			cmd_print("--%s\n", o->name);
+}
+
+/* carve __complete [VERB]: the verbs; or options and kind of argument of one ("@vm", "@file"). */
+static int run_complete(struct cmd *c)
+{
+	const struct cmd_verb *verb = c->n_args ? find_verb(c->args[0]) : NULL;
+
+	for (size_t i = 0; !c->n_args && cmd_verbs[i]; i++)
+		if (cmd_verbs[i]->summary)
+			cmd_print("%s\n", cmd_verbs[i]->name);
+	if (verb) {
+		complete_options(verb->options);
+		if (verb->complete[0])
+			cmd_print("@%s\n", verb->complete);
+	}
+	complete_options(cmd_global_options);
+	return 0;
+}
+
+const struct cmd_verb cmd_complete = {
+	.name = "__complete",
+	.args = "[VERB]",
+	.max_args = 1,
+	.complete = "",
+	.run = run_complete,
+};
