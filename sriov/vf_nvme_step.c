@@ -174,7 +174,7 @@ static int assign(const struct cv_step_env *env, const struct target *t, uint16_
 static int bring_to(const struct cv_step_env *env, const char *object, const struct target *t,
 		    const struct share *w, struct cv_error *err)
 {
-	struct sr_nvme_secondary s;
+	struct sr_nvme_secondary s = { 0 };
 	int r = read_state(env, object, t, &s, err);
 
 	if (r < 0 || is_like(&s, w))

@@ -38,9 +38,10 @@ struct start {
 
 static int find_user(struct start *s)
 {
-	const struct passwd *pw = getpwnam(s->plan.user);
+	struct passwd entry, *pw = NULL;
+	char buf[4096];
 
-	if (!pw) {
+	if (getpwnam_r(s->plan.user, &entry, buf, sizeof(buf), &pw) != 0 || !pw) {
 		cv_fail(&s->c->err, -ENOENT, CV_EXIT_PRECONDITION, "NO_USER", s->plan.user,
 			"the user that the VMM shall run as does not exist");
 		cv_error_hint(&s->c->err,
