@@ -115,6 +115,30 @@ static void numvfs_makes_and_takes(void **state)
 	assert_int_equal(end(h, &sr_step_numvfs, PF, "7", prior), 0);
 }
 
+/* A driver that restarts its function makes its vectors anew: other numbers, default affinity. */
+static void numvfs_brings_irq_affinity_back(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+
+	fake_file(h->fake, REAL_PF "/msi_irqs/40", "msix");
+	fake_file(h->fake, REAL_PF "/msi_irqs/41", "msix");
+	fake_file(h->fake, "/proc/irq/40/smp_affinity_list", "0");
+	fake_file(h->fake, "/proc/irq/41/smp_affinity_list", "2-3");
+	assert_int_equal(sr_step_numvfs.record(&h->env, PF, "7", &prior, &h->err), 0);
+	fake_remove(h->fake, REAL_PF "/msi_irqs");
+	fake_file(h->fake, REAL_PF "/msi_irqs/52", "msix");
+	fake_file(h->fake, REAL_PF "/msi_irqs/53", "msix");
+	fake_file(h->fake, "/proc/irq/52/smp_affinity_list", "0-7");
+	fake_file(h->fake, "/proc/irq/53/smp_affinity_list", "0-7");
+	assert_int_equal(sr_step_numvfs.apply(&h->env, PF, "7", prior, &h->err), 0);
+	assert_string_equal(fake_text(h->fake, "/proc/irq/52/smp_affinity_list"), "0");
+	assert_string_equal(fake_text(h->fake, "/proc/irq/53/smp_affinity_list"), "2-3");
+	fake_file(h->fake, "/proc/irq/53/smp_affinity_list", "0-7");
+	assert_int_equal(sr_step_numvfs.revert(&h->env, PF, "7", prior, &h->err), 0);
+	assert_string_equal(fake_text(h->fake, "/proc/irq/53/smp_affinity_list"), "2-3");
+}
+
 static void numvfs_keeps_what_was_there(void **state)
 {
 	struct host *h = *state;
@@ -697,6 +721,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_host(numvfs_makes_and_takes),
+		with_host(numvfs_brings_irq_affinity_back),
 		with_host(numvfs_keeps_what_was_there),
 		with_host(numvfs_refuses),
 		with_host(numvfs_explains_errnos),
