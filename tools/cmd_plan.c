@@ -26,6 +26,22 @@ static int read_allowance(struct cmd *c, struct plan_allowance *ret)
 	return 0;
 }
 
+/* The undo of a step is known to those who make the change, not to the planner. */
+static json_t *plan_json_with_undo(const struct plan *p)
+{
+	json_t *j = plan_json(p), *step;
+	size_t i;
+
+	json_array_foreach(json_object_get(j, "steps"), i, step) {
+		const struct cv_step_ops *ops = cv_step_find(&cmd_steps,
+							     cv_json_str(step, "kind", ""));
+
+		if (ops)
+			json_object_set_new(step, "undo", json_string(ops->undo));
+	}
+	return j;
+}
+
 static int print_plans(struct cmd *c, const struct plan *plans, size_t n)
 {
 	json_t *a = c->json ? json_array() : NULL;
@@ -34,7 +50,7 @@ static int print_plans(struct cmd *c, const struct plan *plans, size_t n)
 		_cleanup_free_ char *text = NULL;
 
 		if (c->json) {
-			json_array_append_new(a, plan_json(&plans[i]));
+			json_array_append_new(a, plan_json_with_undo(&plans[i]));
 			continue;
 		}
 		text = plan_text(&plans[i], &cmd_steps, cmd_flag(c, "explain"));
