@@ -14,6 +14,8 @@
 #define READ_MAX (16UL << 20)
 /* openat2() gives up with EAGAIN when a rename races with ".."; this often it may. */
 #define RESOLVE_TRIES 32
+/* Directories of one tree that are moved up before their removal; only malice makes so many. */
+#define MOVED_MAX (1U << 20)
 
 struct dirroot {
 	int dirfd;
@@ -169,9 +171,10 @@ static int read_names(DIR *dir, struct cv_strv *names)
 	}
 }
 
-static int dir_list(void *ctx, const char *path, struct cv_strv *ret)
+/* @opened is a directory, consumed, or -errno. */
+static int list_fd(int opened, struct cv_strv *ret)
 {
-	_cleanup_close_ int fd = open_path(ctx, path, O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_close_ int fd = opened;
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	_cleanup_(close_dir) DIR *dir = NULL;
 	int rc;
@@ -189,6 +192,11 @@ static int dir_list(void *ctx, const char *path, struct cv_strv *ret)
 	*ret = names;
 	names = (struct cv_strv){ 0 };
 	return 0;
+}
+
+static int dir_list(void *ctx, const char *path, struct cv_strv *ret)
+{
+	return list_fd(open_path(ctx, path, O_RDONLY | O_DIRECTORY, 0), ret);
 }
 
 static int dir_stat(void *ctx, const char *path, bool nofollow, struct stat *ret)
@@ -307,3 +315,116 @@ const struct cv_sysroot_ops cv_dirroot_ops = {
 	.chown = dir_chown,
 	.close = dir_close,
 };
+
+/* ---- removal of trees ---- */
+
+/* A directory right below @dirfd (or "."), never one that a link or a mount leads to. */
+static int open_below(int dirfd, const char *name)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+	};
+	long fd = syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/* Another user's directory becomes ours, so that nothing is added while it is emptied. */
+static int seal(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid == geteuid())
+		return 0;
+	return fchown(fd, geteuid(), (gid_t)-1) < 0 || fchmod(fd, 0700) < 0 ? -errno : 0;
+}
+
+/* Return: 0, -ENOTEMPTY for a directory that is not, -errno. */
+static int remove_one(int dirfd, const char *name)
+{
+	if (!unlinkat(dirfd, name, 0))
+		return 0;
+	if (errno != EISDIR)
+		return -errno;
+	return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+static int move_up(int dirfd, const char *name, int top, unsigned int *moved)
+{
+	while (*moved < MOVED_MAX) {
+		char to[32];
+
+		snprintf(to, sizeof(to), ".removed-%u", (*moved)++);
+		if (!renameat(dirfd, name, top, to))
+			return 0;
+		if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR)
+			return -errno;
+	}
+	return -ELOOP;
+}
+
+/* Removes one level of the directory @name of @top: what is not empty in it moves up to @top. */
+static int remove_level(int top, const char *name, unsigned int *moved)
+{
+	_cleanup_close_ int fd = open_below(top, name);
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	int first = fd < 0 ? fd : seal(fd);
+
+	if (!first)
+		first = list_fd(open_below(fd, "."), &names);
+	for (size_t i = 0; i < names.n; i++) {
+		int rc = remove_one(fd, names.v[i]);
+
+		if (rc == -ENOTEMPTY)
+			rc = move_up(fd, names.v[i], top, moved);
+		if (rc && rc != -ENOENT && !first)
+			first = rc;
+	}
+	if (first)
+		return first;
+	return unlinkat(top, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+/* Level by level, with two descriptors at a time however deep the tree is. */
+static int empty_dir(int top)
+{
+	unsigned int moved = 0;
+	unsigned int before;
+	int first = seal(top);
+
+	do {
+		_cleanup_strv_ struct cv_strv names = { 0 };
+
+		before = moved;
+		if (!first)
+			first = list_fd(open_below(top, "."), &names);
+		for (size_t i = 0; i < names.n; i++) {
+			int rc = remove_one(top, names.v[i]);
+
+			if (rc == -ENOTEMPTY)
+				rc = remove_level(top, names.v[i], &moved);
+			if (rc && rc != -ENOENT && !first)
+				first = rc;
+		}
+	} while (moved != before && !first);
+	return first;
+}
+
+int cv_dirroot_remove_tree(void *ctx, const char *path)
+{
+	const char *name;
+	_cleanup_close_ int parent = open_parent(ctx, path, &name);
+	_cleanup_close_ int fd = -1;
+	int rc = parent < 0 ? parent : remove_one(parent, name);
+
+	if (rc != -ENOTEMPTY)
+		return rc;
+	fd = open_below(parent, name);
+	rc = fd < 0 ? fd : empty_dir(fd);
+	if (rc)
+		return rc;
+	return unlinkat(parent, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}

@@ -19,6 +19,14 @@ extern const struct cv_sysroot_ops cv_dirroot_ops;
 int cv_dirroot_new(int dirfd, bool is_host, void **ret_ctx);
 
 /**
+ * cv_dirroot_remove_tree() - what cv_remove_tree() does in such a root, by descriptors: no link is
+ * followed, no mount is crossed, and no depth is too much, even where another user owns a directory
+ * @ctx: of cv_dirroot_new()
+ * Return: 0, -ENOENT, -ELOOP when a tree does not end, -errno.
+ */
+int cv_dirroot_remove_tree(void *ctx, const char *path);
+
+/**
  * cv_read_fd() - all of an open file, whatever size it claims; NUL-terminated, not counted
  * Return: 0, -EFBIG when it holds more than @max bytes, -errno.
  */

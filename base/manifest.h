@@ -27,7 +27,7 @@ int cv_manifest_unpack(const char *text, size_t len, const char *origin, int dir
 
 /**
  * struct cv_capture - what to capture of a host: one pattern per path
- * @path: path with '*' for whole components; a directory named here is captured with its plain
+ * @path: path with '*' in components as in a shell; a directory named here is captured with its plain
  *        files only when @depth > 0
  * @depth: levels of directories below the path to descend (0: just this file or link)
  */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <string.h>
 
@@ -76,7 +77,8 @@ static int follow(struct capture *c, const char *dir, const char *target, const 
 	return rc;
 }
 
-static int walk_all(struct capture *c, const char *real, const char *rest, unsigned int depth)
+static int walk_all(struct capture *c, const char *real, const char *pattern, const char *rest,
+		    unsigned int depth)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	int rc = 0;
@@ -84,8 +86,11 @@ static int walk_all(struct capture *c, const char *real, const char *rest, unsig
 	if (cv_list(c->root, real, &names))
 		return 0;
 	for (size_t i = 0; !rc && i < names.n; i++) {
-		_cleanup_free_ char *path = join(names.v[i], rest);
+		_cleanup_free_ char *path = NULL;
 
+		if (fnmatch(pattern, names.v[i], 0))
+			continue;
+		path = join(names.v[i], rest);
 		rc = path ? walk(c, real, path, depth) : -ENOMEM;
 	}
 	return rc;
@@ -136,8 +141,8 @@ static int walk(struct capture *c, const char *real, const char *rest, unsigned 
 	rest += strspn(rest, "/");
 	if (!strcmp(name, "."))
 		return walk(c, real, rest, depth);
-	if (!strcmp(name, "*"))
-		return walk_all(c, real, rest, depth);
+	if (strchr(name, '*'))
+		return walk_all(c, real, name, rest, depth);
 	return walk_name(c, real, name, rest, depth);
 }
 

@@ -26,14 +26,21 @@ static void read_user(uid_t uid, char *user, size_t size)
 		cv_copy_text(user, size, found->pw_name);
 }
 
+int cv_boot_id_read(struct cv_sysroot *r, char ret[CV_BOOT_ID_MAX], struct cv_error *err)
+{
+	int rc = cv_read_into(r, BOOT_ID_PATH, ret, CV_BOOT_ID_MAX);
+
+	return rc ? cv_fail_errno(err, rc, BOOT_ID_PATH, "cannot tell which boot this is") : 0;
+}
+
 int cv_owner_read(struct cv_sysroot *r, uid_t uid, const char *job, struct cv_owner *ret,
 		  struct cv_error *err)
 {
 	struct cv_owner o = { .uid = uid };
-	int rc = cv_read_into(r, BOOT_ID_PATH, o.boot_id, sizeof(o.boot_id));
+	int rc = cv_boot_id_read(r, o.boot_id, err);
 
 	if (rc)
-		return cv_fail_errno(err, rc, BOOT_ID_PATH, "cannot tell which boot this is");
+		return rc;
 	if (job && cv_copy_text(o.job, sizeof(o.job), job))
 		return cv_fail(err, -EINVAL, CV_EXIT_USAGE, "EJOBID", job,
 			       "the job id is too long");

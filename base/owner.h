@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "base/sysroot.h"
 
+#define CV_BOOT_ID_MAX 40
+
 /**
  * struct cv_owner - a plain value
  * @uid:     numeric user
@@ -20,9 +22,11 @@ struct cv_owner {
 	uid_t uid;
 	char user[64];
 	char job[64];
-	char boot_id[40];
+	char boot_id[CV_BOOT_ID_MAX];
 };
 
+/** cv_boot_id_read() - id of the running boot. Return: 0, -errno. */
+int cv_boot_id_read(struct cv_sysroot *r, char ret[CV_BOOT_ID_MAX], struct cv_error *err);
 /** cv_owner_read() - fill @ret for @uid and @job (NULL: none) on the running boot. */
 int cv_owner_read(struct cv_sysroot *r, uid_t uid, const char *job, struct cv_owner *ret,
 		  struct cv_error *err);

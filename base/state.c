@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/lease.h"
+#include "base/owner.h"
 #include "base/state.h"
 
 #define LOCK_POLL_MS 20
@@ -67,12 +70,15 @@ static int fail_busy(int fd, struct cv_error *err)
 
 int cv_state_lock(struct cv_sysroot *r, unsigned int wait_ms, int *ret_fd, struct cv_error *err)
 {
-	_cleanup_close_ int fd = cv_open(r, CV_LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+	_cleanup_close_ int fd = cv_open(r, CV_LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	char pid[32];
 	int rc;
 
 	if (fd < 0)
 		return cv_fail_errno(err, fd, CV_LOCK_FILE, "cannot open the node lock");
+	/* Who may open it may hold it for ever. */
+	if (fchmod(fd, 0600) < 0)
+		return cv_fail_errno(err, -errno, CV_LOCK_FILE, "cannot guard the node lock");
 	rc = wait_lock(fd, wait_ms);
 	if (rc == -EBUSY)
 		return fail_busy(fd, err);
@@ -86,10 +92,106 @@ int cv_state_lock(struct cv_sysroot *r, unsigned int wait_ms, int *ret_fd, struc
 	return 0;
 }
 
+/* ---- which boot ---- */
+
+bool cv_state_is_stale(struct cv_sysroot *r)
+{
+	char now[CV_BOOT_ID_MAX], kept[CV_BOOT_ID_MAX];
+
+	return !cv_read_into(r, CV_BOOT_FILE, kept, sizeof(kept)) &&
+	       !cv_boot_id_read(r, now, NULL) && strcmp(kept, now);
+}
+
+int cv_state_names(struct cv_sysroot *r, struct cv_strv *ret, struct cv_error *err)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	_cleanup_strv_ struct cv_strv leases = { 0 };
+	int rc = cv_list(r, CV_VM_DIR, &names);
+
+	if (rc && rc != -ENOENT)
+		return cv_fail_errno(err, rc, CV_VM_DIR, "cannot list the VMs");
+	rc = cv_lease_list(r, &leases, err);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < leases.n; i++) {
+		if (!cv_strv_has(&names, leases.v[i]))
+			rc = cv_strv_add(&names, leases.v[i]);
+		if (rc)
+			return cv_fail_errno(err, rc, CV_LEASE_DIR, "cannot list the leases");
+	}
+	cv_strv_sort(&names);
+	*ret = names;
+	names = (struct cv_strv){ 0 };
+	return 0;
+}
+
+static int drop_below(struct cv_sysroot *r, const char *dir, struct cv_error *err)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	char path[CV_PATH_MAX];
+	int rc = cv_list(r, dir, &names);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : cv_fail_errno(err, rc, dir, "cannot list it");
+	for (size_t i = 0; i < names.n; i++) {
+		rc = cv_remove_tree(r, cv_pathf(path, "%s/%s", dir, names.v[i]));
+		if (rc && rc != -ENOENT)
+			return cv_fail_errno(err, rc, path,
+					     "cannot remove what an earlier boot left");
+	}
+	return 0;
+}
+
+static int drop_all(struct cv_sysroot *r, struct cv_strv *ret_dropped, struct cv_error *err)
+{
+	static const char *const dirs[] = { CV_SHARED_DIR, CV_LEASE_DIR, CV_VM_DIR };
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	int rc = cv_state_names(r, &names, err);
+
+	for (size_t i = 0; !rc && i < CV_ARRAY_SIZE(dirs); i++)
+		rc = drop_below(r, dirs[i], err);
+	if (rc)
+		return rc;
+	*ret_dropped = names;
+	names = (struct cv_strv){ 0 };
+	return 0;
+}
+
+static int write_boot(struct cv_sysroot *r, struct cv_error *err)
+{
+	char id[CV_BOOT_ID_MAX], text[CV_BOOT_ID_MAX + 1];
+	int rc = cv_boot_id_read(r, id, err);
+
+	if (rc)
+		return rc;
+	snprintf(text, sizeof(text), "%s\n", id);
+	rc = cv_replace_file(r, CV_BOOT_FILE, text, 0644);
+	return rc ? cv_fail_errno(err, rc, CV_BOOT_FILE, "cannot note which boot this is") : 0;
+}
+
+int cv_state_drop_stale(struct cv_sysroot *r, struct cv_strv *ret_dropped, struct cv_error *err)
+{
+	_cleanup_strv_ struct cv_strv dropped = { 0 };
+	bool is_stale = cv_state_is_stale(r);
+	int rc = 0;
+
+	if (is_stale)
+		rc = drop_all(r, &dropped, err);
+	if (!rc && (is_stale || !cv_exists(r, CV_BOOT_FILE)))
+		rc = write_boot(r, err);
+	if (rc)
+		return rc;
+	*ret_dropped = dropped;
+	dropped = (struct cv_strv){ 0 };
+	return 0;
+}
+
+/* ---- names ---- */
+
 int cv_name_is_valid(const char *name)
 {
 	static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	static const char rest[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+	static const char rest[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 	size_t len = strlen(name);
 
 	return len >= 1 && len <= 63 && strchr(first, name[0]) && strspn(name, rest) == len;

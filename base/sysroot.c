@@ -329,8 +329,11 @@ int cv_chown(struct cv_sysroot *r, const char *path, uid_t uid, gid_t gid, mode_
 int cv_remove_tree(struct cv_sysroot *r, const char *path)
 {
 	struct stat st;
-	int rc = r->ops->stat(r->ctx, path, true, &st);
+	int rc;
 
+	if (r->dir)
+		return cv_dirroot_remove_tree(r->ctx, path);
+	rc = r->ops->stat(r->ctx, path, true, &st);
 	if (rc)
 		return rc;
 	if (!S_ISDIR(st.st_mode))

@@ -96,7 +96,12 @@ int cv_mkdir_p(struct cv_sysroot *r, const char *path, mode_t mode);
 int cv_rmdir(struct cv_sysroot *r, const char *path);
 int cv_unlink(struct cv_sysroot *r, const char *path);
 int cv_chown(struct cv_sysroot *r, const char *path, uid_t uid, gid_t gid, mode_t mode);
-/** cv_remove_tree() - a directory of ours with everything below (state directories only). */
+/**
+ * cv_remove_tree() - a directory of ours with everything below (state directories only)
+ *
+ * Parts of it may belong to another user who changes them meanwhile: no link in it is followed.
+ * Return: 0, -ENOENT, or -errno of the first thing that could not be removed.
+ */
 int cv_remove_tree(struct cv_sysroot *r, const char *path);
 
 /**

@@ -19,6 +19,7 @@
 #include "base/state.h"
 #include "tests/fake/fake_sysroot.h"
 #include "tests/fake/golden.h"
+#include "tests/fake/temp_root.h"
 
 #define BOOT_ID "f4b5c5a0-0000-4000-8000-0123456789ab"
 
@@ -118,10 +119,111 @@ static void test_lock(void **state)
 	assert_int_equal(cv_state_lock(h->root, 0, &second, &e), 0);
 }
 
+/* Also one that was made readable: whoever can open it can hold it. */
+static void test_lock_mode(void **state)
+{
+	struct temp_root t;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	temp_root_init(&t);
+	temp_root_file(&t, CV_LOCK_FILE, "");
+	assert_int_equal(cv_stat(t.root, CV_LOCK_FILE, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(cv_state_lock(t.root, 0, &fd, NULL), 0);
+	assert_int_equal(cv_stat(t.root, CV_LOCK_FILE, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	temp_root_done(&t);
+}
+
+#define BOOT_PATH "/proc/sys/kernel/random/boot_id"
+
+static void expect_dropped(struct cv_sysroot *r, const char *names)
+{
+	_cleanup_strv_ struct cv_strv dropped = { 0 };
+	_cleanup_free_ char *text = NULL;
+	struct cv_error e;
+
+	assert_int_equal(cv_state_drop_stale(r, &dropped, &e), 0);
+	text = cv_strv_join(&dropped, " ");
+	assert_string_equal(text, names);
+	assert_false(cv_state_is_stale(r));
+}
+
+static void expect_empty(struct cv_sysroot *r, const char *dir)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+
+	assert_int_equal(cv_list(r, dir, &names), 0);
+	assert_int_equal(names.n, 0);
+}
+
+/* A /run that was kept over a reboot. */
+static void test_boot(void **state)
+{
+	struct temp_root t;
+	char id[CV_BOOT_ID_MAX];
+
+	temp_root_init(&t);
+	temp_root_file(&t, BOOT_PATH, BOOT_ID "\n");
+	assert_int_equal(cv_state_prepare(t.root, NULL), 0);
+	temp_root_file(&t, CV_VM_DIR "/vm1/journal", "anything");
+	temp_root_file(&t, CV_VM_DIR "/vm1/vmm/sub/file", "");
+	temp_root_file(&t, CV_LEASE_DIR "/vm1.json", "{}");
+	temp_root_file(&t, CV_LEASE_DIR "/vm2.json", "damaged");
+	temp_root_file(&t, CV_SHARED_DIR "/pool.json", "{}");
+	temp_root_file(&t, CV_QUARANTINE_DIR "/0000:01:00.0.json", "{}");
+	/* Not known of which boot: nothing is dropped. */
+	assert_false(cv_state_is_stale(t.root));
+	expect_dropped(t.root, "");
+	expect_dropped(t.root, "");
+	assert_true(cv_exists(t.root, CV_VM_DIR "/vm1/journal"));
+	temp_root_file(&t, BOOT_PATH, "another\n");
+	assert_true(cv_state_is_stale(t.root));
+	expect_dropped(t.root, "vm1 vm2");
+	expect_empty(t.root, CV_VM_DIR);
+	expect_empty(t.root, CV_LEASE_DIR);
+	expect_empty(t.root, CV_SHARED_DIR);
+	assert_true(cv_exists(t.root, CV_QUARANTINE_DIR "/0000:01:00.0.json"));
+	assert_int_equal(cv_read_into(t.root, CV_BOOT_FILE, id, sizeof(id)), 0);
+	assert_string_equal(id, "another");
+	temp_root_done(&t);
+}
+
+/* Whatever fails on the way, what is left stays stale until all of it is gone. */
+static void test_boot_sweep(void **state)
+{
+	for (unsigned int n = 1;; n++) {
+		_cleanup_(cv_sysroot_closep) struct cv_sysroot *r = NULL;
+		_cleanup_strv_ struct cv_strv dropped = { 0 };
+		struct fake *f;
+		int rc;
+
+		assert_int_equal(fake_new(&f, &r), 0);
+		fake_file(f, BOOT_PATH, BOOT_ID);
+		fake_file(f, CV_BOOT_FILE, "another");
+		fake_file(f, CV_VM_DIR "/vm1/journal", "anything");
+		fake_file(f, CV_LEASE_DIR "/vm1.json", "{}");
+		fake_file(f, CV_SHARED_DIR "/pool.json", "{}");
+		fake_fail_change(f, n, -EIO);
+		rc = cv_state_drop_stale(r, &dropped, NULL);
+		assert_int_equal(cv_state_is_stale(r), rc != 0);
+		if (!rc)
+			break;
+		assert_int_equal(dropped.n, 0);
+		fake_fail_change(f, 0, 0);
+		assert_int_equal(cv_state_drop_stale(r, &dropped, NULL), 0);
+		assert_false(cv_exists(r, CV_VM_DIR "/vm1"));
+		assert_false(cv_exists(r, CV_LEASE_DIR "/vm1.json"));
+		assert_true(n < 40);
+	}
+}
+
 static void test_names(void **state)
 {
-	static const char *const bad[] = { "",	".",   "..",	".a",  "-a",	   "a/b",
-					   "A", "a b", "../vm", "a\n", "\xc3\xa4", "_a" };
+	static const char *const bad[] = { "",	       ".",  "..",	     ".a",	"-a",
+					   "a/b",      "A",  "a b",	     "../vm",	"a\n",
+					   "\xc3\xa4", "_a", "cgroup.procs", "cpu.stat" };
 	char name[65];
 
 	memset(name, 'a', 64);
@@ -129,7 +231,7 @@ static void test_names(void **state)
 	assert_false(cv_name_is_valid(name));
 	name[63] = '\0';
 	assert_true(cv_name_is_valid(name));
-	assert_true(cv_name_is_valid("0vm-1_x.y"));
+	assert_true(cv_name_is_valid("0vm-1_x"));
 	for (size_t i = 0; i < CV_ARRAY_SIZE(bad); i++)
 		assert_false(cv_name_is_valid(bad[i]));
 }
@@ -286,6 +388,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_proc, setup, teardown),
 		cmocka_unit_test(test_proc_self),
 		cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
+		cmocka_unit_test(test_lock_mode),
+		cmocka_unit_test(test_boot),
+		cmocka_unit_test(test_boot_sweep),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test_setup_teardown(test_lease_golden, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lease_conflict, setup, teardown),

@@ -183,6 +183,63 @@ static void test_trees(void **state)
 	assert_int_equal(cv_remove_tree(t->root, "/run/carve"), -ENOENT);
 }
 
+#define DEPTH 3000
+
+static void make_deep(const struct temp_root *t, const char *path)
+{
+	char real[CV_PATH_MAX];
+	int fd = open(cv_pathf(real, "%s%s", t->dir, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	for (int i = 0; i < DEPTH; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(fd, "deep", 0700), 0);
+		next = openat(fd, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+}
+
+/* What a hostile owner of a part of the tree can make of it. */
+static void test_remove_hostile(void **state)
+{
+	struct temp_root *t = *state;
+
+	temp_root_file(t, "/keep/me", "");
+	temp_root_file(t, "/vm/vmm/.removed-0/x", "");
+	temp_root_file(t, "/vm/vmm/.removed-1", "");
+	temp_root_file(t, "/vm/vmm/a/b/c/d", "");
+	make_link(t, "/vm/vmm/dir", "../../keep");
+	make_link(t, "/vm/vmm/a/b/up", "../../../../keep");
+	make_link(t, "/vm/vmm/a/abs", "/keep");
+	make_link(t, "/link", "keep");
+	make_deep(t, "/vm/vmm");
+	make_deep(t, "/vm/vmm/a");
+	assert_int_equal(cv_remove_tree(t->root, "/vm"), 0);
+	assert_false(cv_exists(t->root, "/vm"));
+	assert_int_equal(cv_remove_tree(t->root, "/link"), 0);
+	assert_int_equal(cv_remove_tree(t->root, "/keep/me"), 0);
+	assert_true(cv_exists(t->root, "/keep"));
+	assert_int_equal(cv_remove_tree(t->root, "/"), -EINVAL);
+}
+
+static void test_remove_fake(void **state)
+{
+	_cleanup_(cv_sysroot_closep) struct cv_sysroot *r = NULL;
+	struct fake *f;
+
+	assert_int_equal(fake_new(&f, &r), 0);
+	fake_file(f, "/keep/me", "");
+	fake_file(f, "/vm/a/b", "");
+	fake_link(f, "/vm/link", "/keep");
+	assert_int_equal(cv_remove_tree(r, "/vm"), 0);
+	assert_false(cv_exists(r, "/vm"));
+	assert_true(cv_exists(r, "/keep/me"));
+}
+
 static void test_replace(void **state)
 {
 	struct temp_root *t = *state;
@@ -348,6 +405,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_typed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trees, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove_hostile, setup, teardown),
+		cmocka_unit_test(test_remove_fake),
 		cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
 		cmocka_unit_test(test_replace_sweep),
 		cmocka_unit_test(test_pathf),
