@@ -15,6 +15,9 @@
 #include "base/state.h"
 #include "numa/cgroup.h"
 
+/* The CPUs of all partitions together. */
+#define EXCLUSIVE_OF_ALL NU_CGROUP_ROOT "/cpuset.cpus.exclusive"
+
 /** struct vm_cpus - the value of a cgroup-vm step */
 struct vm_cpus {
 	struct cv_cpuset vcpu;
@@ -188,7 +191,8 @@ const struct cv_step_ops nu_step_cgroup_root = {
 
 /*
  * carve/ must hold every CPU that a partition below it takes: the union over all VMs. @plus: the CPUs
- * of the VM @name from now on, NULL: those that its cgroup, if any, has.
+ * of the VM @name from now on, NULL: those that its cgroup, if any, has. Where the file is not there, no
+ * partition ever took anything.
  */
 static int update_union(const struct cv_step_env *env, const char *name,
 			const struct cv_cpuset *plus, struct cv_error *err)
@@ -199,7 +203,7 @@ static int update_union(const struct cv_step_env *env, const char *name,
 	int r;
 
 	r = cv_list(env->root, NU_CGROUP_ROOT, &names);
-	if (r == -ENOENT)
+	if (r == -ENOENT || (!plus && !cv_exists(env->root, EXCLUSIVE_OF_ALL)))
 		return 0;
 	if (r < 0)
 		return cv_fail_errno(err, r, NU_CGROUP_ROOT, "cannot list the VMs' cgroups");
@@ -213,6 +217,20 @@ static int update_union(const struct cv_step_env *env, const char *name,
 	if (plus)
 		cv_cpuset_or(&all, plus);
 	return nu_cgroup_set_list(env, NU_CGROUP_ROOT, "cpuset.cpus.exclusive", &all, err);
+}
+
+/* With the controller on, every cgroup below the root has the file, or none has. */
+static int check_exclusive(const struct cv_step_env *env, struct cv_error *err)
+{
+	if (cv_exists(env->root, EXCLUSIVE_OF_ALL) ||
+	    !cv_exists(env->root, NU_CGROUP_ROOT "/cpuset.cpus"))
+		return 0;
+	cv_fail(err, -EOPNOTSUPP, CV_EXIT_PRECONDITION, "EOPNOTSUPP_CPUSET", EXCLUSIVE_OF_ALL,
+		"this kernel cannot reserve CPUs for one cgroup");
+	cv_error_found(err, "no cpuset.cpus.exclusive");
+	cv_error_wanted(err, "cgroup v2 with cpuset.cpus.exclusive");
+	cv_error_hint(err, "Linux 6.7 or later has it; carve audit shows it");
+	return -EOPNOTSUPP;
 }
 
 static int make_dirs(const struct cv_step_env *env, const struct vm_dirs *dirs,
@@ -308,6 +326,9 @@ static int vm_apply(const struct cv_step_env *env, const char *object, const cha
 	if (r < 0)
 		return r;
 	r = parse_value(object, value, &cpus, err);
+	if (r < 0)
+		return r;
+	r = check_exclusive(env, err);
 	if (r < 0)
 		return r;
 	r = make_dirs(env, &dirs, err);

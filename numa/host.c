@@ -128,6 +128,30 @@ static bool file_has_word(struct cv_sysroot *root, const char *path, const char 
 	return cv_read_str(root, path, &text) == 0 && has_word(text, strlen(text), word);
 }
 
+/* "6.12.1-amd64": at least Linux @major.@minor? */
+static bool is_release_from(const char *release, int major, int minor)
+{
+	char text[INV_TEXT], *save = NULL;
+	int found[2] = { 0, 0 };
+
+	snprintf(text, sizeof(text), "%s", release);
+	for (int i = 0; i < 2; i++) {
+		const char *word = strtok_r(i ? NULL : text, ".-+", &save);
+
+		if (!word || cv_parse_int(word, &found[i]) < 0)
+			return false;
+	}
+	return found[0] > major || (found[0] == major && found[1] >= minor);
+}
+
+/* Below the root only: the root itself shows cpuset.cpus.isolated, which came after it, also in
+ * distribution kernels of older numbers that have both. */
+static bool has_cpuset_exclusive(struct cv_sysroot *root, const struct inv_host *host)
+{
+	return cv_exists(root, NU_CGROUP_MOUNT "/cpuset.cpus.isolated") ||
+	       is_release_from(host->kernel, 6, 7);
+}
+
 static void read_tuning(struct cv_sysroot *root, struct inv_host *host)
 {
 	uint64_t ksm;
@@ -135,6 +159,7 @@ static void read_tuning(struct cv_sysroot *root, struct inv_host *host)
 	host->has_kvm = cv_exists(root, "/dev/kvm");
 	host->has_cgroup2 = cv_exists(root, NU_CGROUP_MOUNT "/cgroup.controllers");
 	host->has_cpuset = file_has_word(root, NU_CGROUP_MOUNT "/cgroup.controllers", "cpuset");
+	host->has_cpuset_exclusive = has_cpuset_exclusive(root, host);
 	host->smt_active = is_set(root, CPU_DIR "/smt/active");
 	host->ksm_run = cv_read_u64(root, "/sys/kernel/mm/ksm/run", &ksm) == 0 && ksm == 1;
 	host->numa_balancing = is_set(root, "/proc/sys/kernel/numa_balancing");

@@ -264,24 +264,16 @@ static int usable_pages(const struct cv_step_env *env, struct nu_pool_id id, uin
 	return 0;
 }
 
-/*
- * Pages that the node's memory could give at the very most: what is free or holds files. Asking the
- * kernel for more would drive out every cached file before it fails.
- */
+/* Asking the kernel for more than this would drive out every cached file before it fails. */
 static uint64_t obtainable_pages(struct cv_sysroot *root, struct nu_pool_id id)
 {
-	static const char *const fields[] = { "MemFree:", "FilePages:", "SReclaimable:" };
 	_cleanup_free_ char *text = NULL;
 	char path[CV_PATH_MAX];
-	uint64_t sum = 0, n;
 
 	cv_pathf(path, "/sys/devices/system/node/node%d/meminfo", id.node);
 	if (cv_read_str(root, path, &text) < 0)
 		return UINT64_MAX;
-	for (size_t i = 0; i < CV_ARRAY_SIZE(fields); i++)
-		if (nu_meminfo_bytes(text, fields[i], &n) == 0)
-			sum += n;
-	return sum / id.page_size;
+	return nu_meminfo_obtainable(text) / id.page_size;
 }
 
 /* @tried: the kernel was asked for more */

@@ -17,7 +17,7 @@
  * apply: adds the pages in writes of at most 1 GiB (the kernel may give fewer at first: the node is
  * compacted and the write tried again, until three in a row gain nothing); short of it: -ENOMEM with
  * "node 1 has N free 2M pages after trying, M needed" and the pool back at its size. More than the
- * node's free and file memory could give is refused before anything is changed.
+ * node's free and reclaimable memory could give is refused before anything is changed.
  * record: {"nr": persistent pages before}, for people: it is not what revert goes by.
  * revert: takes away exactly the pages that this VM added, whatever other VMs or the admin did to the
  * pool in between; pages that the kernel frees later are waited for, -EBUSY when some stay in use.

@@ -52,6 +52,29 @@ int nu_meminfo_bytes(const char *text, const char *field, uint64_t *ret)
 	return 0;
 }
 
+static uint64_t bytes_or_zero(const char *text, const char *field)
+{
+	uint64_t n;
+
+	return nu_meminfo_bytes(text, field, &n) == 0 ? n : 0;
+}
+
+/* The kernel prints pages: a sum of a few fields is far from overflow, unless somebody made it up. */
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+uint64_t nu_meminfo_obtainable(const char *text)
+{
+	uint64_t files = bytes_or_zero(text, "FilePages:");
+	uint64_t shmem = bytes_or_zero(text, "Shmem:"); /* counted among the file pages */
+
+	files = files > shmem ? files - shmem : 0;
+	return add(add(bytes_or_zero(text, "MemFree:"), files),
+		   bytes_or_zero(text, "SReclaimable:"));
+}
+
 static int read_meminfo(struct cv_sysroot *root, const char *path, struct inv_node *node,
 			struct cv_error *err)
 {
@@ -64,6 +87,7 @@ static int read_meminfo(struct cv_sysroot *root, const char *path, struct inv_no
 	if (nu_meminfo_bytes(text, "MemTotal:", &node->mem_total) < 0 ||
 	    nu_meminfo_bytes(text, "MemFree:", &node->mem_free) < 0)
 		return bad_content(err, path, text, "MemTotal: and MemFree: in kB");
+	node->obtainable = nu_meminfo_obtainable(text);
 	return 0;
 }
 

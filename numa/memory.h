@@ -20,4 +20,13 @@ int nu_memory_read(struct cv_sysroot *root, struct inventory *inv, struct cv_err
  */
 int nu_meminfo_bytes(const char *text, const char *field, uint64_t *ret);
 
+/**
+ * nu_meminfo_obtainable() - bytes that huge pages could be made of at the very most
+ * @text: of a node's meminfo
+ *
+ * MemFree + FilePages - Shmem + SReclaimable: what is free, and what the kernel can drop or write back.
+ * A field that is not there counts as 0.
+ */
+uint64_t nu_meminfo_obtainable(const char *text);
+
 #endif

@@ -96,9 +96,22 @@ static const struct audit_flag cpuset = {
 	.fix = "unmount the cgroup v1 hierarchy that holds cpuset, or boot without cgroup_disable",
 };
 
+static const struct audit_flag cpuset_exclusive = {
+	.check = "cpuset-exclusive",
+	HOST(has_cpuset_exclusive),
+	.want = true,
+	.bad = AUDIT_FAIL,
+	.evidence = { "Linux before 6.7, without cpuset.cpus.isolated in /sys/fs/cgroup",
+		      "Linux 6.7 or later, or cpuset.cpus.isolated in /sys/fs/cgroup" },
+	.effect = { "cores cannot be taken from the host",
+		    "cores can be reserved for one partition" },
+	.fix = "Linux 6.7 or later",
+};
+
 static const struct audit_flag *const first_flags[] = { &virt, &npt, &kvm };
 static const struct audit_flag *const vfio_flags[] = { &unsafe_interrupts, &vfio_pci };
-static const struct audit_flag *const last_flags[] = { &iommufd, &cgroup2, &cpuset };
+static const struct audit_flag *const last_flags[] = { &iommufd, &cgroup2, &cpuset,
+						       &cpuset_exclusive };
 
 static int add_flags(const struct audit_flag *const *flags, size_t n, const struct inventory *inv,
 		     struct audit *a)

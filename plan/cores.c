@@ -167,7 +167,7 @@ struct place_pages place_free_pages(const struct place *p, int node, uint64_t pa
 	return (struct place_pages){
 		.has_pool = true,
 		.free = less(free, taken->pool_pages[pool - n->pools]),
-		.room = less(n->mem_free, PLACE_MEM_MARGIN + taken->added) / page_size,
+		.room = less(n->obtainable, PLACE_MEM_MARGIN + taken->added) / page_size,
 	};
 }
 

@@ -16,6 +16,7 @@
  */
 struct rule_ctx {
 	const struct place *p;
+	const struct spec *s;
 	const struct place_choice *c;
 	const struct spec_device *want;
 	const struct inv_dev *d;
@@ -184,6 +185,26 @@ static int rule_pf_driver(const struct rule_ctx *x, struct cv_error *err)
 	return -ENODEV;
 }
 
+/* Where a VF is predicted to come, nothing may be yet. */
+static int rule_vf_address(const struct rule_ctx *x, struct cv_error *err)
+{
+	int there = x->is_future ? inv_find_dev(x->p->inv, x->self) : -1;
+	char bdf[CV_BDF_MAX];
+
+	if (there < 0)
+		return 0;
+	const struct inv_dev *d = &x->p->inv->devs[there];
+	cv_format_bdf(x->self, bdf);
+	cv_fail(err, -EEXIST, CV_EXIT_PRECONDITION, "VF_ADDRESS_TAKEN", x->bdf,
+		"VFs cannot be made: another function has the address %s of the VF", bdf);
+	cv_error_found(err, "%s: %s (%s)", bdf, d->name[0] ? d->name : inv_class_name(d),
+		       d->driver[0] ? d->driver : "no driver");
+	cv_error_wanted(err, "no function at %s", bdf);
+	cv_error_hint(err, "make the VFs by hand (sriov_numvfs of the PF) and plan again, or ask "
+			   "for a VF of another PF");
+	return -EEXIST;
+}
+
 static void name_members(const struct inventory *inv, const int *idx, size_t n,
 			 struct cv_error *err)
 {
@@ -203,20 +224,37 @@ static void name_members(const struct inventory *inv, const int *idx, size_t n,
 	cv_error_found(err, "also in the group: %s", text);
 }
 
-static int rule_group(const struct rule_ctx *x, struct cv_error *err)
+static bool is_named(const struct spec *s, struct cv_bdf bdf)
+{
+	for (size_t i = 0; i < s->n_devices; i++)
+		if (s->devices[i].select == SPEC_BY_BDF && cv_bdf_cmp(s->devices[i].bdf, bdf) == 0)
+			return true;
+	return false;
+}
+
+/* Members that the spec does not name: each one that it names is judged as an entry of its own. */
+static size_t group_blockers(const struct rule_ctx *x, int ret[PLACE_GROUP_MAX])
 {
 	const struct inventory *inv = x->p->inv;
-	int members[MAX_NAMED];
-	size_t n = inv_group_blockers(inv, x->index, x->is_future, members, MAX_NAMED);
+	size_t n = inv_group_blockers(inv, x->index, x->is_future, ret, PLACE_GROUP_MAX), left = 0;
+
+	if (n > PLACE_GROUP_MAX)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (!is_named(x->s, inv->devs[ret[i]].bdf))
+			ret[left++] = ret[i];
+	return left;
+}
+
+static int fail_group(const struct rule_ctx *x, const int *members, size_t n, struct cv_error *err)
+{
 	char what[128];
 
-	if (n == 0)
-		return 0;
 	snprintf(what, sizeof(what), "IOMMU group %d is shared%s", x->d->group,
 		 x->is_future ? " (the VF would join its PF's group)" : "");
 	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "SHARED_GROUP", x->bdf,
 		"%s: the devices below reach each other without passing the IOMMU", what);
-	name_members(inv, members, n, err);
+	name_members(x->p->inv, members, n, err);
 	cv_error_wanted(err, "a group of its own");
 	cv_error_hint(err,
 		      "use a slot behind a port with ACS, give the whole group away, or boot "
@@ -234,23 +272,23 @@ static bool is_idle_member(const struct rule_ctx *x, int member)
 }
 
 /* A shared group can only be accepted as a whole: every other member idle, and no PF of ours. */
-static int rule_whole_group(const struct rule_ctx *x, struct cv_error *err)
+static int rule_group(const struct rule_ctx *x, struct cv_error *err)
 {
 	int members[PLACE_GROUP_MAX];
-	size_t n = inv_group_blockers(x->p->inv, x->index, x->is_future, members, PLACE_GROUP_MAX);
+	size_t n = group_blockers(x, members);
 	bool is_whole = n <= PLACE_GROUP_MAX, has_pf = false;
 
 	if (n == 0)
 		return 0;
 	if (!(x->want->accept & SPEC_ACCEPT_SHARED_GROUP))
-		return rule_group(x, err);
+		return fail_group(x, members, n, err);
 	for (size_t i = 0; i < n && i < PLACE_GROUP_MAX; i++) {
 		has_pf |= members[i] == x->d->pf || (x->is_future && members[i] == x->index);
 		is_whole &= is_idle_member(x, members[i]);
 	}
 	if (is_whole && !has_pf)
 		return 0;
-	rule_group(x, err);
+	fail_group(x, members, n, err);
 	cv_error_hint(err, "accept: [shared-group] needs every other member idle%s",
 		      has_pf ? "; a VF cannot leave the group of its PF" : "");
 	return -EPERM;
@@ -289,16 +327,16 @@ static int rule_network(const struct rule_ctx *x, struct cv_error *err)
 }
 
 static int (*const rules[])(const struct rule_ctx *x, struct cv_error *err) = {
-	rule_endpoint,	rule_iommu,    rule_healthy,	 rule_lease, rule_holder,  rule_active_pf,
-	rule_pf_driver, rule_intremap, rule_whole_group, rule_reset, rule_network,
+	rule_endpoint,	rule_iommu,	 rule_healthy,	rule_lease, rule_holder, rule_active_pf,
+	rule_pf_driver, rule_vf_address, rule_intremap, rule_group, rule_reset,	 rule_network,
 };
 
-int place_check_device(const struct place *p, const struct place_choice *c,
+int place_check_device(const struct place *p, const struct spec *s, const struct place_choice *c,
 		       const struct spec_device *want, struct place_dev dev, struct cv_error *err)
 {
 	bool is_future = dev.dev < 0;
 	int index = is_future ? dev.pf : dev.dev;
-	struct rule_ctx x = { p, c, want, &p->inv->devs[index], index, is_future, dev.bdf, "" };
+	struct rule_ctx x = { p, s, c, want, &p->inv->devs[index], index, is_future, dev.bdf, "" };
 
 	cv_format_bdf(x.d->bdf, x.bdf);
 	for (size_t i = 0; i < CV_ARRAY_SIZE(rules); i++) {

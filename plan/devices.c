@@ -96,6 +96,7 @@ struct search {
 	bool found;
 	struct cv_error first; /* of the first refusal */
 	bool refused;
+	bool all_leased; /* no refusal but for a lease */
 	struct cv_error *err;
 };
 
@@ -138,7 +139,7 @@ static bool could_serve(const struct search *x, const struct spec_device *want, 
 	} else if (!is_wanted_class(want, d)) {
 		return false;
 	}
-	return place_check_device(x->p, x->c, want, cand, NULL) == 0;
+	return place_check_device(x->p, x->s, x->c, want, cand, NULL) == 0;
 }
 
 /* Hops to the nearest function for each entry that will have to follow this one. */
@@ -174,6 +175,7 @@ static void note_refusal(struct search *x, struct cv_bdf bdf, const struct cv_er
 	if (!x->refused)
 		x->first = *refusal;
 	x->refused = true;
+	x->all_leased &= strcmp(refusal->code, "EBUSY_LEASE") == 0;
 	if (x->plan)
 		plan_add_rejected(x->plan, cv_format_bdf(bdf, text), "%s%s%s", refusal->what,
 				  refusal->found[0] ? "; " : "", refusal->found);
@@ -207,7 +209,7 @@ static enum offer offer(struct search *x, struct place_dev dev)
 	if (already_chosen(x->c, dev.bdf))
 		return OFFER_KNOWN;
 	dev.node = x->p->inv->devs[anchor].node;
-	if (place_check_device(x->p, x->c, x->want, dev, &refusal) < 0) {
+	if (place_check_device(x->p, x->s, x->c, x->want, dev, &refusal) < 0) {
 		note_refusal(x, dev.bdf, &refusal);
 		return OFFER_REFUSED;
 	}
@@ -308,11 +310,45 @@ static int check_pf(struct search *x)
 	return -EINVAL;
 }
 
+/* The PF that @want names has VFs, all of them taken, and could have had more. */
+static const struct inv_dev *find_exhausted_pf(const struct search *x)
+{
+	const struct spec_device *want = x->want;
+	int pf = want->select == SPEC_BY_VF && want->has_pf ? inv_find_dev(x->p->inv, want->pf)
+							    : -1;
+	const struct inv_sriov *sriov = pf < 0 ? NULL : &x->p->inv->devs[pf].sriov;
+
+	if (!sriov || !x->all_leased || sriov->num == 0 || sriov->num >= sriov->total)
+		return NULL;
+	return &x->p->inv->devs[pf];
+}
+
+static int fail_exhausted(const struct search *x, const struct inv_dev *pf)
+{
+	char bdf[CV_BDF_MAX];
+
+	cv_fail(x->err, -EBUSY, CV_EXIT_BUSY, "EBUSY_VF_COUNT", cv_format_bdf(pf->bdf, bdf),
+		"the PF was made with %u of %u VFs, and none of them is free", pf->sriov.num,
+		pf->sriov.total);
+	if (x->refused)
+		cv_error_found(x->err, "%s: %s", x->first.object, x->first.found);
+	else
+		cv_error_found(x->err, "all of them given to other entries of this plan");
+	cv_error_wanted(x->err, "a VF that no VM has");
+	cv_error_hint(x->err,
+		      "the count can only change while nobody uses the VFs: stop those guests "
+		      "(carve list), then make more VFs by hand or plan all guests in one call");
+	return -EBUSY;
+}
+
 static int nothing_offered(const struct search *x)
 {
+	const struct inv_dev *exhausted = find_exhausted_pf(x);
 	const struct spec_device *want = x->want;
 	char from[CV_BDF_MAX];
 
+	if (exhausted)
+		return fail_exhausted(x, exhausted);
 	if (x->refused) {
 		if (x->err)
 			*x->err = x->first;
@@ -334,7 +370,13 @@ static int pick_one(const struct place *p, const struct spec *s, size_t i, struc
 		    struct plan *plan, struct cv_error *err)
 {
 	struct search x = {
-		.p = p, .s = s, .want = &s->devices[i], .c = c, .plan = plan, .err = err
+		.p = p,
+		.s = s,
+		.want = &s->devices[i],
+		.c = c,
+		.plan = plan,
+		.err = err,
+		.all_leased = true,
 	};
 	int r = 0;
 

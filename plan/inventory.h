@@ -44,6 +44,7 @@ struct inv_node {
 	struct cv_cpuset cpus; /* online */
 	uint64_t mem_total;    /* bytes */
 	uint64_t mem_free;
+	uint64_t obtainable; /* bytes: free, or held by what the kernel can drop or write back */
 	struct inv_pool pools[INV_MAX_POOLS];
 	size_t n_pools;
 	int *distances; /* SLIT, one per node in inventory order; owned */
@@ -146,8 +147,9 @@ struct inv_host {
 	bool has_vfio_container;     /* /dev/vfio/vfio is there */
 	bool has_vfio_pci;	     /* module loaded, built in or on disk */
 	bool has_iommufd;
-	bool has_cgroup2; /* cgroup v2 mounted on /sys/fs/cgroup */
-	bool has_cpuset;  /* cpuset among the root's controllers */
+	bool has_cgroup2;	   /* cgroup v2 mounted on /sys/fs/cgroup */
+	bool has_cpuset;	   /* cpuset among the root's controllers */
+	bool has_cpuset_exclusive; /* the kernel has cpuset.cpus.exclusive (Linux 6.7) */
 	bool smt_active;
 	bool ksm_run;
 	bool numa_balancing;

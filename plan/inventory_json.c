@@ -110,12 +110,13 @@ static json_t *iommu_json(const struct inv_host *h)
 
 static json_t *features_json(const struct inv_host *h)
 {
-	return json_pack("{sb sb sb sb sb sb sb sb sb sb sb sb so}", "kvm", h->has_kvm, "virt",
+	return json_pack("{sb sb sb sb sb sb sb sb sb sb sb sb sb so}", "kvm", h->has_kvm, "virt",
 			 h->has_virt, "nested_paging", h->has_npt, "vfio_container",
 			 h->has_vfio_container, "vfio_pci", h->has_vfio_pci, "iommufd",
-			 h->has_iommufd, "cgroup2", h->has_cgroup2, "cpuset", h->has_cpuset, "smt",
-			 h->smt_active, "ksm", h->ksm_run, "numa_balancing", h->numa_balancing,
-			 "thp_always", h->thp_always, "governor", text(h->governor));
+			 h->has_iommufd, "cgroup2", h->has_cgroup2, "cpuset", h->has_cpuset,
+			 "cpuset_exclusive", h->has_cpuset_exclusive, "smt", h->smt_active, "ksm",
+			 h->ksm_run, "numa_balancing", h->numa_balancing, "thp_always",
+			 h->thp_always, "governor", text(h->governor));
 }
 
 static json_t *host_json(const struct inv_host *h)

@@ -108,11 +108,12 @@ int place_pick_cores(const struct place *p, int node, unsigned int n, int *ret);
 
 /**
  * place_check_device() - may a function be given away?
+ * @s:    its functions named by address do not stand in each other's way in an IOMMU group
  * @c:    chosen so far for this guest
  * @dev:  the function; for a VF to come (dev.dev < 0) its PF is judged in its place
  * Return: 0, or -errno with @err filled: object, found, wanted and what to do.
  */
-int place_check_device(const struct place *p, const struct place_choice *c,
+int place_check_device(const struct place *p, const struct spec *s, const struct place_choice *c,
 		       const struct spec_device *want, struct place_dev dev, struct cv_error *err);
 /** place_is_chosen() - false for an entry of @c->devs that has no function yet. */
 static inline bool place_is_chosen(const struct place_dev *d)

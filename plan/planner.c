@@ -341,21 +341,46 @@ static int check_boot(const struct spec *s, const struct site *site, struct cv_e
 	return -EINVAL;
 }
 
-static int explain_node(struct plan *plan, const struct spec *s, const struct place_choice *c,
-			int id)
+/* Devices that are on no node of this host: each added PLACE_NO_DISTANCE to the sum. */
+static size_t count_nowhere(const struct inventory *inv, const struct place_choice *c)
 {
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_devs; i++)
+		n += c->devs[i].node < 0 || inv_find_node(inv, c->devs[i].node) < 0;
+	return n;
+}
+
+static int explain_distance(struct plan *plan, const char *object, const struct place_choice *c,
+			    size_t nowhere)
+{
+	unsigned long long sum = c->distance - nowhere * PLACE_NO_DISTANCE;
+
+	if (nowhere)
+		return plan_add_reason(plan, object,
+				       "nearest to the devices: summed distance %llu, without %zu "
+				       "of them (node unknown)",
+				       sum, nowhere);
+	return plan_add_reason(plan, object, "nearest to the devices: summed distance %llu", sum);
+}
+
+static int explain_node(struct plan *plan, const struct hunt *h, int id)
+{
+	const struct place_choice *c = &h->best;
+	size_t nowhere = count_nowhere(h->p->inv, c);
+	const struct spec *s = h->s;
 	char object[24];
 
 	snprintf(object, sizeof(object), "node %d", id);
 	if (s->n_nodes)
 		return plan_add_reason(plan, object, "named by the spec");
-	if (s->n_devices && c->distance < PLACE_NO_DISTANCE)
-		return plan_add_reason(plan, object, "nearest to the devices: summed distance %llu",
-				       (unsigned long long)c->distance);
+	if (nowhere < c->n_devs)
+		return explain_distance(plan, object, c, nowhere);
 	return plan_add_reason(plan, object,
 			       "cores, pages and devices fit together with %llu cores left, the "
-			       "fewest of all nodes that fit",
-			       (unsigned long long)c->slack);
+			       "fewest of all nodes that fit%s",
+			       (unsigned long long)c->slack,
+			       nowhere ? "; node unknown of every device" : "");
 }
 
 static int explain_nodes(struct plan *plan, const struct hunt *h)
@@ -364,7 +389,7 @@ static int explain_nodes(struct plan *plan, const struct hunt *h)
 	int r = 0;
 
 	for (size_t i = 0; i < c->n_nodes && r == 0; i++)
-		r = explain_node(plan, h->s, c, h->p->inv->nodes[c->nodes[i]].id);
+		r = explain_node(plan, h, h->p->inv->nodes[c->nodes[i]].id);
 	if (r == 0 && c->n_nodes > 1 && h->shortage[0])
 		r = plan_add_reason(plan, "nodes", "no fewer than %zu do: %s", c->n_nodes,
 				    h->shortage);

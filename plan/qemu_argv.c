@@ -10,6 +10,8 @@
 
 /* pxb devices on pcie.0: a slot per guest node; q35 itself has functions in slot 0x1f. */
 #define PXB_HOST_SLOT 0x8
+/* Threads that clear the pages of a node; more of them only share its memory channels. */
+#define PREALLOC_THREADS_MAX 16
 
 /* QEMU option values escape a comma by doubling it. */
 static char *escaped(const char *s)
@@ -66,6 +68,15 @@ static int cpus(const struct plan *p, struct cv_strv *a)
 				       p->n_vcpus);
 }
 
+static int prealloc_threads(const struct plan_node *n)
+{
+	int vcpus = cv_cpuset_count(&n->vcpus);
+
+	if (vcpus < 1)
+		return 1;
+	return vcpus < PREALLOC_THREADS_MAX ? vcpus : PREALLOC_THREADS_MAX;
+}
+
 static int node_memory(const struct plan *p, size_t i, struct cv_strv *a)
 {
 	const struct plan_node *n = &p->nodes[i];
@@ -76,9 +87,10 @@ static int node_memory(const struct plan *p, size_t i, struct cv_strv *a)
 		       ?: cv_strv_addf(
 				  a,
 				  "memory-backend-memfd,id=ram%zu,size=%llu,hugetlb=on,hugetlbsize=%s,"
-				  "share=on,prealloc=on,host-nodes=%d,policy=bind",
+				  "share=on,prealloc=on,prealloc-threads=%d,host-nodes=%d,policy=bind",
 				  i, (unsigned long long)n->memory,
-				  cv_format_size(n->page_size, page), n->host_node);
+				  cv_format_size(n->page_size, page), prealloc_threads(n),
+				  n->host_node);
 }
 
 static int node_cpus(const struct plan *p, size_t i, struct cv_strv *a)
@@ -170,6 +182,16 @@ static int chardev(struct cv_strv *a, const char *dir, const char *id, const cha
 				       file, more);
 }
 
+/* A monitor serves one client at a time: Carve has one of its own beside the user's. */
+static int monitor(struct cv_strv *a, const char *dir, const char *id, const char *file)
+{
+	int r = chardev(a, dir, id, file, "");
+
+	r = r ?: cv_strv_add(a, "-mon");
+	return r ?: cv_strv_addf(a, "chardev=%s,mode=control", id);
+}
+
+/* The launcher caps the size of the log files (vmm_cap_files()). */
 static int channels(const struct plan_qemu *q, struct cv_strv *a)
 {
 	_cleanup_free_ char *dir = escaped(q->vm_dir);
@@ -177,9 +199,8 @@ static int channels(const struct plan_qemu *q, struct cv_strv *a)
 
 	if (!dir || asprintf(&log, ",logfile=%s/console.log", dir) < 0)
 		return -ENOMEM;
-	int r = chardev(a, dir, "qmp", "qmp.sock", "");
-	r = r ?: cv_strv_add(a, "-mon");
-	r = r ?: cv_strv_add(a, "chardev=qmp,mode=control");
+	int r = monitor(a, dir, "qmp", "qmp.sock");
+	r = r ?: monitor(a, dir, "carve", "carve.sock");
 	r = r ?: chardev(a, dir, "console", "console.sock", log);
 	r = r ?: cv_strv_add(a, "-serial");
 	r = r ?: cv_strv_add(a, "chardev:console");

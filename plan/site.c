@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "plan/source.h"
 #include "plan/spec.h"
+#include "plan/spec_boot.h"
 #include "plan/spec_yaml.h"
 #include "plan/value.h"
 
@@ -39,18 +40,13 @@ static int copy_texts(const struct site *from, struct site *to)
 /* A kernel takes the initrd of its own file: one of an earlier file belongs to another kernel. */
 static int read_boot(const struct source *s, const struct raw_boot *boot, struct site *site)
 {
-	int rc;
-
 	if (!boot)
 		return 0;
 	if (boot->kernel) {
 		free(site->initrd);
 		site->initrd = NULL;
 	}
-	rc = value_path(s, "boot.kernel", boot->kernel, &site->kernel);
-	if (!rc)
-		rc = value_path(s, "boot.initrd", boot->initrd, &site->initrd);
-	return rc ? rc : value_text(boot->cmdline, &site->cmdline);
+	return spec_read_boot(s, boot, &site->kernel, &site->initrd, &site->cmdline);
 }
 
 static int read_defaults(const struct source *s, const struct raw_vm_defaults *d, struct site *site)

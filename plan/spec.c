@@ -9,6 +9,7 @@
 #include "base/state.h"
 #include "plan/source.h"
 #include "plan/spec.h"
+#include "plan/spec_boot.h"
 #include "plan/spec_device.h"
 #include "plan/spec_yaml.h"
 #include "plan/value.h"
@@ -32,7 +33,7 @@ static int read_name(const struct source *s, const struct raw_spec *raw, struct 
 {
 	if (!cv_name_is_valid(raw->name))
 		return value_refuse(s, "name", raw->name,
-				    "up to 63 of a-z 0-9 . _ -, a letter or digit first");
+				    "up to 63 of a-z 0-9 _ -, a letter or digit first");
 	snprintf(spec->name, sizeof(spec->name), "%s", raw->name);
 	return value_user(s, "user", raw->user, spec->user, sizeof(spec->user));
 }
@@ -105,8 +106,6 @@ static int read_nodes(const struct source *s, const struct raw_spec *raw, struct
 
 static int read_boot(const struct source *s, const struct raw_boot *boot, struct spec *spec)
 {
-	int rc;
-
 	if (!boot)
 		return 0;
 	if (boot->initrd && !boot->kernel) {
@@ -117,10 +116,7 @@ static int read_boot(const struct source *s, const struct raw_boot *boot, struct
 		cv_error_hint(s->err, "name the kernel that the initrd belongs to");
 		return -EINVAL;
 	}
-	rc = value_path(s, "boot.kernel", boot->kernel, &spec->kernel);
-	if (!rc)
-		rc = value_path(s, "boot.initrd", boot->initrd, &spec->initrd);
-	return rc ? rc : value_text(boot->cmdline, &spec->cmdline);
+	return spec_read_boot(s, boot, &spec->kernel, &spec->initrd, &spec->cmdline);
 }
 
 static int read_vmm(const struct source *s, const struct raw_spec *raw, struct spec *spec)

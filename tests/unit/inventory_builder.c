@@ -48,6 +48,7 @@ static void make_host(struct inv_host *h, const char *vendor)
 		.has_vfio_pci = true,
 		.has_cgroup2 = true,
 		.has_cpuset = true,
+		.has_cpuset_exclusive = true,
 		.memlock_limit = UINT64_MAX,
 	};
 	snprintf(h->cpu_vendor, sizeof(h->cpu_vendor), "%s", vendor);
@@ -88,7 +89,7 @@ static void make_nodes(struct inventory *inv, int n, uint64_t mem_free, uint64_t
 		struct inv_node *node = &inv->nodes[i];
 
 		*node = (struct inv_node){ .id = i, .mem_total = 6 * IB_1G, .n_pools = 2 };
-		node->mem_free = mem_free;
+		node->mem_free = node->obtainable = mem_free;
 		node->pools[0] = (struct inv_pool){ IB_2M, pages_2m, pages_2m, 0 };
 		node->pools[1] = (struct inv_pool){ IB_1G, pages_1g, pages_1g, 0 };
 		node->distances = calloc((size_t)n, sizeof(int));

@@ -39,6 +39,7 @@ static void make_host(struct inv_host *h)
 		.has_iommufd = true,
 		.has_cgroup2 = true,
 		.has_cpuset = true,
+		.has_cpuset_exclusive = true,
 		.governor = "performance",
 		.memlock_limit = UINT64_MAX,
 	};
@@ -149,6 +150,7 @@ CHANGE(no_vfio, inv->host.has_vfio_container = inv->host.has_vfio_pci = false)
 CHANGE(no_iommufd, inv->host.has_iommufd = false)
 CHANGE(no_cgroup2, inv->host.has_cgroup2 = false)
 CHANGE(no_cpuset, inv->host.has_cpuset = false)
+CHANGE(no_exclusive, inv->host.has_cpuset_exclusive = false)
 CHANGE(few_memlock, inv->host.memlock_limit = 8 << 20)
 CHANGE(no_pages, inv->nodes[1].pools[0].free = 0)
 CHANGE(no_pools, inv->nodes[0].n_pools = 0)
@@ -183,6 +185,7 @@ static const struct change changes[] = {
 	{ "iommufd", "", AUDIT_WARN, "/dev/iommu", no_iommufd },
 	{ "cgroup2", "", AUDIT_FAIL, "/sys/fs/cgroup", no_cgroup2 },
 	{ "cpuset", "", AUDIT_FAIL, "cgroup.controllers", no_cpuset },
+	{ "cpuset-exclusive", "", AUDIT_FAIL, "Linux before 6.7", no_exclusive },
 	{ "memlock", "", AUDIT_WARN, "8M", few_memlock },
 	{ "hugepages", "node1", AUDIT_WARN, "0 of 8 x 2M free", no_pages },
 	{ "hugepages", "node0", AUDIT_WARN, "none", no_pools },

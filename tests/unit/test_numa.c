@@ -6,6 +6,7 @@
 
 #include "numa/binding.h"
 #include "numa/inventory.h"
+#include "numa/memory.h"
 
 static int setup(void **state)
 {
@@ -141,12 +142,68 @@ static void test_inventory_nodes(void **state)
 	assert_true(cv_cpuset_is_empty(&inv.nodes[2].cpus));
 	assert_int_equal(inv.nodes[0].mem_total, 4096 * 1024);
 	assert_int_equal(inv.nodes[0].mem_free, 1024 * 1024);
+	assert_int_equal(inv.nodes[0].obtainable, 1024 * 1024);
 	assert_int_equal(inv.nodes[0].n_pools, 2);
 	assert_int_equal(inv.nodes[0].pools[0].page_size, 2 << 20);
 	assert_int_equal(inv.nodes[0].pools[0].surplus, 2);
 	assert_int_equal(inv.nodes[0].pools[1].page_size, 1 << 30);
 	assert_int_equal(inv.nodes[0].pools[1].total, 3);
 	assert_int_equal(inv.nodes[0].pools[1].free, 1);
+}
+
+static void test_obtainable(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t kib;
+	} cases[] = {
+		{ "", 0 },
+		{ "Node 0 MemFree: 7 kB\nNode 0 FilePages: 20 kB\nNode 0 Shmem: 5 kB\n"
+		  "Node 0 KReclaimable: 900 kB\nNode 0 SReclaimable: 100 kB\n"
+		  "Node 0 ShmemHugePages: 50 kB\nNode 0 FileHugePages: 60 kB\n",
+		  122 },
+		{ "MemFree: 7 kB\nFilePages: 5 kB\nShmem: 9 kB\n", 7 }, /* read in between */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CV_ARRAY_SIZE(cases); i++)
+		assert_int_equal(nu_meminfo_obtainable(cases[i].text), cases[i].kib * 1024);
+	assert_true(nu_meminfo_obtainable("MemFree: 18014398509481983 kB\n"
+					  "FilePages: 18014398509481983 kB\n") == UINT64_MAX);
+}
+
+/* By its effect, in kernels of older numbers too; else by the release. */
+static void test_cpuset_exclusive(void **state)
+{
+	static const struct {
+		const char *release;
+		bool has_file;
+		bool wanted;
+	} cases[] = {
+		{ "6.6.99", false, false },
+		{ "6.7.0-rc1+x", false, true },
+		{ "6.12.1", false, true },
+		{ "7.0-amd64", false, true },
+		{ "5.14.0-500.el9", true, true },
+		{ "5.15.0", false, false },
+		{ "", false, false },
+		{ "x.y", false, false },
+		{ "6", false, false },
+	};
+	struct tree *t = *state;
+
+	fill_snapshot(t);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(cases); i++) {
+		_cleanup_inventory_ struct inventory inv = { 0 };
+
+		tree_put(t, "/proc/sys/kernel/osrelease", cases[i].release);
+		tree_remove(t, NU_CGROUP_MOUNT "/cpuset.cpus.isolated");
+		if (cases[i].has_file)
+			tree_put(t, NU_CGROUP_MOUNT "/cpuset.cpus.isolated", "\n");
+		assert_int_equal(read_inventory(t, &inv, NULL), 0);
+		if (inv.host.has_cpuset_exclusive != cases[i].wanted)
+			fail_msg("'%s': %d", cases[i].release, !cases[i].wanted);
+	}
 }
 
 static void test_inventory_host(void **state)
@@ -265,6 +322,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(test_inventory_cpus),
 		TREE_TEST(test_inventory_nodes),
+		cmocka_unit_test(test_obtainable),
+		TREE_TEST(test_cpuset_exclusive),
 		TREE_TEST(test_inventory_host),
 		TREE_TEST(test_inventory_hostile),
 		TREE_TEST(test_inventory_without_numa),

@@ -302,7 +302,7 @@ static char *dump_all(struct fake *f)
 
 static struct cv_step_env env_of(struct fake *f, const char *vm)
 {
-	return (struct cv_step_env){ .root = f->root, .vm = vm, .deadline_ms = 300 };
+	return (struct cv_step_env){ .root = f->root, .vm = vm, .deadline_ms = 1000 };
 }
 
 /* the cgroup steps */
@@ -483,6 +483,29 @@ static void test_cgroup_absent(void **state)
 	assert_int_equal(err.exit, CV_EXIT_PRECONDITION);
 }
 
+/* Linux before 6.7: refused before anything is made, and the revert finds nothing to do. */
+static void test_cgroup_without_exclusive(void **state)
+{
+	struct fake *f = *state;
+	_cleanup_json_ json_t *prior = apply_root(f);
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	struct cv_error err = { 0 };
+	unsigned int writes = f->writes;
+
+	tree_remove(&f->tree, NU_CGROUP_ROOT "/cpuset.cpus.exclusive");
+	before = dump_all(f);
+	assert_int_equal(apply_vm(f, "a", cpus_a, &err), -EOPNOTSUPP);
+	assert_int_equal(err.exit, CV_EXIT_PRECONDITION);
+	assert_non_null(strstr(err.hint, "6.7"));
+	err = (struct cv_error){ 0 };
+	assert_int_equal(revert_vm(f, "a", &err), 0);
+	assert_int_equal(err.err, 0);
+	assert_int_equal(f->writes, writes);
+	after = dump_all(f);
+	assert_string_equal(before, after);
+	assert_int_equal(revert_root(f, prior), 0);
+}
+
 static void test_processes(void **state)
 {
 	struct fake *f = *state;
@@ -605,6 +628,16 @@ static void test_pages_short(void **state)
 	assert_string_equal(err.what,
 			    "node 1 has 4 free 2M pages and no memory for the rest, 4101 needed");
 	assert_int_equal(f->writes, 0);
+	/* 4096 of them fit into what is free; cached files make room, shared memory does not */
+	tree_put(&f->tree, TREE_NODE "/node1/meminfo",
+		 "Node 1 MemFree: 8388608 kB\nNode 1 FilePages: 8192 kB\nNode 1 Shmem: 8192 kB\n");
+	assert_int_equal(apply_pages(f, "a", "4101", NULL), -ENOMEM);
+	assert_int_equal(f->writes, 0);
+	f->cap = 5000;
+	tree_put(&f->tree, TREE_NODE "/node1/meminfo",
+		 "Node 1 MemFree: 8388608 kB\nNode 1 FilePages: 2048 kB\n");
+	assert_int_equal(apply_pages(f, "a", "4101", NULL), 0);
+	assert_int_equal(get_u64(f, POOL "/nr_hugepages"), 4107);
 }
 
 static void test_pages_still_in_use(void **state)
@@ -704,6 +737,7 @@ int main(void)
 		FAKE_TEST(test_cgroup_kill),
 		FAKE_TEST(test_cgroup_root_kept),
 		FAKE_TEST(test_cgroup_absent),
+		FAKE_TEST(test_cgroup_without_exclusive),
 		FAKE_TEST(test_processes),
 		FAKE_TEST(test_pin),
 		FAKE_TEST(test_pages_free_ones_first),

@@ -53,7 +53,7 @@ static void random_inventory(struct inventory *inv)
 		break;
 	}
 	for (size_t i = 0; i < inv->n_nodes; i++) {
-		inv->nodes[i].mem_free = below(4) * IB_1G;
+		inv->nodes[i].obtainable = below(4) * IB_1G;
 		for (int k = 0; k < 2; k++)
 			inv->nodes[i].pools[k].free = below(
 				(unsigned int)inv->nodes[i].pools[k].total + 1);
@@ -228,7 +228,7 @@ static void judge_memory(const struct round *x)
 
 			added += used > have ? used - have : 0;
 		}
-		assert_true(added == 0 || added + MARGIN <= n->mem_free);
+		assert_true(added == 0 || added + MARGIN <= n->obtainable);
 	}
 }
 
@@ -286,7 +286,7 @@ static bool fits_one_node(const struct round *x, const struct spec *s)
 {
 	for (size_t n = 0; n < x->inv.n_nodes; n++) {
 		const struct inv_node *node = &x->inv.nodes[n];
-		uint64_t room = node->mem_free > MARGIN ? node->mem_free - MARGIN : 0;
+		uint64_t room = node->obtainable > MARGIN ? node->obtainable - MARGIN : 0;
 		unsigned int cores = 0;
 
 		for (size_t i = 0; i < x->inv.n_cpus; i++)

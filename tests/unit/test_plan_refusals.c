@@ -181,10 +181,41 @@ static void no_free_vf(struct bench *b)
 		ib_want_vf(&b->spec, IB_IGB0);
 }
 
+/* All that the device can have are there. */
 static void all_vfs_leased(struct bench *b)
+{
+	ib_dev(&b->inv, IB_NVME)->sriov.total = 1;
+	ib_make_vfs(&b->inv, IB_NVME, 1, "");
+	ib_lease_device(ib_lease(&b->inv, "sim", "ann", ""), "0000:82:00.1");
+	ib_want_vf(&b->spec, IB_NVME);
+}
+
+static void made_with_few_vfs(struct bench *b)
 {
 	ib_make_vfs(&b->inv, IB_NVME, 1, "");
 	ib_lease_device(ib_lease(&b->inv, "sim", "ann", ""), "0000:82:00.1");
+	ib_want_vf(&b->spec, IB_NVME);
+}
+
+static void more_than_the_vfs_made(struct bench *b)
+{
+	ib_make_vfs(&b->inv, IB_NVME, 1, "");
+	ib_want_vf(&b->spec, IB_NVME);
+	ib_want_vf(&b->spec, IB_NVME);
+}
+
+/* The VF of another reason than a lease: that reason stands. */
+static void few_vfs_and_a_sick_one(struct bench *b)
+{
+	ib_make_vfs(&b->inv, IB_NVME, 1, "");
+	ib_dev(&b->inv, "0000:82:00.1")->is_unreadable = true;
+	ib_want_vf(&b->spec, IB_NVME);
+}
+
+/* First VF Offset leads to an address where something is already. */
+static void vf_on_another_function(struct bench *b)
+{
+	ib_dev(&b->inv, IB_NVME)->sriov.offset = 0x100;
 	ib_want_vf(&b->spec, IB_NVME);
 }
 
@@ -207,7 +238,7 @@ static void too_many_cores(struct bench *b)
 static void too_few_pages(struct bench *b)
 {
 	for (int n = 0; n < 2; n++)
-		b->inv.nodes[n].mem_free = 0;
+		b->inv.nodes[n].obtainable = 0;
 	b->spec.page_size = IB_1G;
 	b->spec.memory = 3 * IB_1G;
 	b->spec.cpus = 1;
@@ -334,6 +365,15 @@ static const struct refusal {
 	  "all of them given", "a VF of " IB_IGB0, "carve topo" },
 	{ "all VFs leased", all_vfs_leased, "EBUSY_LEASE", CV_EXIT_BUSY, -EBUSY, "0000:82:00.1",
 	  "lease of VM sim", "no VM has", "carve list" },
+	{ "all VFs of those made leased", made_with_few_vfs, "EBUSY_VF_COUNT", CV_EXIT_BUSY, -EBUSY,
+	  IB_NVME, "0000:82:00.1: lease of VM sim", "no VM has", "carve list" },
+	{ "more VFs than were made", more_than_the_vfs_made, "EBUSY_VF_COUNT", CV_EXIT_BUSY, -EBUSY,
+	  IB_NVME, "other entries", "no VM has", "in one call" },
+	{ "the only VF unreadable", few_vfs_and_a_sick_one, "UNREADABLE", CV_EXIT_PRECONDITION,
+	  -EIO, "0000:82:00.1", "ffff", "answers", "power-cycle" },
+	{ "VF on another function", vf_on_another_function, "VF_ADDRESS_TAKEN",
+	  CV_EXIT_PRECONDITION, -EEXIST, IB_NVME, IB_EDU ": other (no driver)",
+	  "no function at " IB_EDU, "another PF" },
 	{ "none of the class", no_such_class, "NO_FREE_DEVICE", CV_EXIT_PRECONDITION, -ENODEV,
 	  "dev0", "none", "a device of class gpu", "carve topo" },
 	{ "node missing", node_missing, "NO_NODE", CV_EXIT_NOT_FOUND, -ENODEV, "test.yaml",

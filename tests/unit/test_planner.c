@@ -170,7 +170,7 @@ static void memory_sits_with_the_cores(void **state)
 	ib_emulated(&b->inv, false);
 	b->specs[0] = ib_spec("a", 2, 2 * IB_1G, IB_1G);
 	b->inv.nodes[0].pools[1].free = 0;
-	b->inv.nodes[0].mem_free = 0;
+	b->inv.nodes[0].obtainable = 0;
 	make_ok(b, 1);
 	assert_int_equal(b->plans[0].n_nodes, 1);
 	assert_int_equal(b->plans[0].nodes[0].host_node, 1);
@@ -178,6 +178,27 @@ static void memory_sits_with_the_cores(void **state)
 	assert_true(has_step(&b->plans[0], "hugepages", "node1/1G", "2"));
 	for (size_t i = 0; i < b->plans[0].n_vcpus; i++)
 		assert_true(cv_cpuset_has(&b->inv.nodes[1].cpus, b->plans[0].vcpus[i].host_cpu));
+}
+
+/* Page cache in the way is no shortage: what counts is what the kernel could give. */
+static void cached_files_are_room(void **state)
+{
+	struct bench *b = *state;
+
+	ib_emulated(&b->inv, false);
+	for (int n = 0; n < 2; n++) {
+		b->inv.nodes[n].mem_free = 0;
+		b->inv.nodes[n].obtainable = (256ULL << 20) + IB_1G;
+	}
+	b->specs[0] = ib_spec("a", 2, 3 * IB_1G, IB_1G);
+	make_ok(b, 1);
+	assert_true(has_step(&b->plans[0], "hugepages", "node0/1G", "3"));
+	for (int n = 0; n < 2; n++)
+		b->inv.nodes[n].obtainable--;
+	b->specs[0].n_nodes = 1;
+	assert_int_equal(make(b, 1), -ENOSPC);
+	assert_string_equal(b->err.found,
+			    "node 0 has 2 free 1G pages and room for 0 more, 3 needed");
 }
 
 static void leases_are_respected(void **state)
@@ -208,7 +229,7 @@ static void leased_pages_are_not_free(void **state)
 
 	ib_emulated(&b->inv, false);
 	for (int n = 0; n < 2; n++)
-		b->inv.nodes[n].mem_free = 0;
+		b->inv.nodes[n].obtainable = 0;
 	b->specs[0] = ib_spec("a", 1, 2 * IB_1G, IB_1G);
 	ib_lease_pages(ib_lease(&b->inv, "old", "ann", ""), 0, IB_1G, 1);
 	make_ok(b, 1);
@@ -430,7 +451,7 @@ static void page_sizes_are_counted_apart(void **state)
 
 	ib_emulated(&b->inv, false);
 	for (int n = 0; n < 2; n++)
-		b->inv.nodes[n].mem_free = 0;
+		b->inv.nodes[n].obtainable = 0;
 	b->specs[0] = ib_spec("a", 1, 512ULL << 20, IB_2M);
 	b->specs[1] = ib_spec("b", 1, 2 * IB_1G, IB_1G);
 	for (int i = 0; i < 2; i++)
@@ -477,6 +498,46 @@ static void shared_group_is_taken_whole(void **state)
 	b->specs[0].n_devices = 1; /* the mate is not named, and taken all the same */
 	assert_int_equal(make(b, 2), -EBUSY);
 	assert_string_equal(b->err.object, IB_SW_NVME);
+}
+
+/* A GPU and its audio function: who names all members by address has nobody to share with. */
+static void a_group_named_in_full_is_not_shared(void **state)
+{
+	struct bench *b = *state;
+
+	ib_emulated(&b->inv, false);
+	b->specs[0] = ib_spec("a", 1, IB_1G, IB_2M);
+	ib_want_bdf(&b->specs[0], IB_SW_IVSHMEM);
+	ib_want_bdf(&b->specs[0], IB_SW_NVME);
+	make_ok(b, 1);
+	assert_int_equal(count_steps(&b->plans[0], "bind"), 2);
+	assert_int_equal(count_steps(&b->plans[0], "group-owner"), 2);
+	/* split over two guests it is shared */
+	b->specs[0].n_devices = 1;
+	b->specs[1] = ib_spec("b", 1, IB_1G, IB_2M);
+	ib_want_bdf(&b->specs[1], IB_SW_NVME);
+	assert_int_equal(make(b, 2), -EPERM);
+	assert_string_equal(b->err.code, "SHARED_GROUP");
+	/* a member found by its class is not named */
+	ib_want_class(&b->specs[0], "nvme");
+	assert_int_equal(make(b, 1), -EPERM);
+	assert_string_equal(b->err.object, IB_SW_IVSHMEM);
+}
+
+static void unknown_nodes_are_said(void **state)
+{
+	struct bench *b = *state;
+
+	ib_emulated(&b->inv, false);
+	b->specs[0] = ib_spec("a", 2, IB_1G, IB_2M);
+	ib_want_bdf(&b->specs[0], IB_EDU_ROOT)->accept = SPEC_ACCEPT_NO_RESET;
+	make_ok(b, 1);
+	assert_true(has_reason(b->plans[0].reasons, b->plans[0].n_reasons, "node 0",
+			       "node unknown of every device"));
+	ib_want_bdf(&b->specs[0], IB_EDU);
+	make_ok(b, 1);
+	assert_true(has_reason(b->plans[0].reasons, b->plans[0].n_reasons, "node 1",
+			       "summed distance 10, without 1 of them (node unknown)"));
 }
 
 static void allowance_limits_cpus_and_memory(void **state)
@@ -607,6 +668,7 @@ int main(void)
 		TEST(housekeeping_is_kept),
 		TEST(housekeeping_is_never_leased),
 		TEST(memory_sits_with_the_cores),
+		TEST(cached_files_are_room),
 		TEST(leases_are_respected),
 		TEST(leased_pages_are_not_free),
 		TEST(devices_choose_the_node),
@@ -624,6 +686,8 @@ int main(void)
 		TEST(page_sizes_are_counted_apart),
 		TEST(vf_count_covers_all_plans),
 		TEST(shared_group_is_taken_whole),
+		TEST(a_group_named_in_full_is_not_shared),
+		TEST(unknown_nodes_are_said),
 		TEST(allowance_limits_cpus_and_memory),
 		TEST(same_input_same_bytes),
 		TEST(steps_are_in_order),

@@ -184,6 +184,10 @@ static void commas_in_paths_are_escaped(void **state)
 	q.kvm_fd = 7;
 	assert_int_equal(plan_qemu_argv(&p, &q, &argv), 0);
 	assert_has(&argv, "-chardev", "socket,id=qmp,path=/run/a,,b/qmp.sock,server=on,wait=off");
+	assert_has(&argv, "-chardev",
+		   "socket,id=carve,path=/run/a,,b/carve.sock,server=on,wait=off");
+	assert_has(&argv, "-mon", "chardev=qmp,mode=control");
+	assert_has(&argv, "-mon", "chardev=carve,mode=control");
 	assert_has(&argv, "-append", "console=ttyS0,115200 root=/dev/vda");
 	assert_has(&argv, "-add-fd", "fd=7,set=1");
 	assert_has(&argv, "-accel", "kvm,device=/dev/fdset/1");
@@ -202,6 +206,26 @@ static void each_cpu_range_is_an_option(void **state)
 	assert_has(&argv, "-numa", "node,nodeid=0,memdev=ram0,cpus=0,cpus=2");
 }
 
+static const char *memory_of(struct plan *p, const char *vcpus, struct cv_strv *argv)
+{
+	p->nodes[0].vcpus = (struct cv_cpuset){ 0 };
+	if (vcpus[0])
+		assert_int_equal(cv_parse_cpulist(vcpus, &p->nodes[0].vcpus), 0);
+	assert_int_equal(plan_qemu_argv(p, &qemu, argv), 0);
+	return option(argv, "-object", 0);
+}
+
+static void every_vcpu_clears_memory_up_to_16(void **state)
+{
+	_cleanup_plan_ struct plan p = { 0 };
+	_cleanup_strv_ struct cv_strv few = { 0 }, many = { 0 };
+
+	(void)state;
+	plan_case("two-nodes", &p);
+	assert_non_null(strstr(memory_of(&p, "0-5", &few), ",prealloc-threads=6,"));
+	assert_non_null(strstr(memory_of(&p, "0-63", &many), ",prealloc-threads=16,"));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -210,6 +234,7 @@ int main(void)
 		cmocka_unit_test(vendor_decides_topoext),
 		cmocka_unit_test(commas_in_paths_are_escaped),
 		cmocka_unit_test(each_cpu_range_is_an_option),
+		cmocka_unit_test(every_vcpu_clears_memory_up_to_16),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,8 +204,8 @@ static void test_all_keys(void **state)
 	assert_int_equal(s.page_size, 1 << 30);
 	assert_int_equal(s.n_nodes, 2);
 	assert_int_equal(s.nodes[0], 1);
-	assert_string_equal(s.kernel, "vmlinuz");
-	assert_string_equal(s.initrd, "initrd.img");
+	assert_string_equal(s.kernel, "/boot/vmlinuz");
+	assert_string_equal(s.initrd, "/boot/initrd.img");
 	assert_string_equal(s.cmdline, "");
 	assert_string_equal(s.backend, "qemu");
 	assert_string_equal(s.hypervisor, "/dev/carve");
