@@ -27,7 +27,7 @@ static int record(const struct cv_step_env *env, const char *object, const char 
 		return r;
 	r = sr_driver(env->root, object, driver, sizeof(driver));
 	if (r == 0)
-		r = sr_override(env->root, object, override, sizeof(override));
+		r = sr_override(env->root, object, env->deadline_ms, override, sizeof(override));
 	if (r < 0)
 		return fail_read(err, r, object);
 	*ret_prior = json_pack("{ssss}", "driver", driver, "override", override);
@@ -39,7 +39,7 @@ static int set_override(const struct cv_step_env *env, const char *bdf, const ch
 			struct cv_error *err)
 {
 	char path[CV_PATH_MAX], now[64];
-	int r = sr_override(env->root, bdf, now, sizeof(now));
+	int r = sr_override(env->root, bdf, env->deadline_ms, now, sizeof(now));
 
 	if (r == 0 && strcmp(now, driver) == 0)
 		return 0;
@@ -117,7 +117,7 @@ static int apply(const struct cv_step_env *env, const char *object, const char *
 		return r;
 	r = sr_driver(env->root, object, now, sizeof(now));
 	if (r == 0)
-		r = sr_override(env->root, object, override, sizeof(override));
+		r = sr_override(env->root, object, env->deadline_ms, override, sizeof(override));
 	if (r < 0)
 		return fail_read(err, r, object);
 	if (strcmp(now, value) == 0 && strcmp(override, value) == 0)
@@ -168,15 +168,13 @@ static int give_to(const struct cv_step_env *env, const char *bdf, const char *d
 	return r < 0 ? r : probe(env, bdf, driver, err);
 }
 
-static int revert(const struct cv_step_env *env, const char *object, const char *value,
-		  const json_t *prior, struct cv_error *err)
+static int bring_back(const struct cv_step_env *env, const char *object, const char *value,
+		      const json_t *prior, struct cv_error *err)
 {
 	const char *before = cv_json_str(prior, "driver", "");
 	char now[64];
-	int r = 0, cleared;
+	int r, cleared;
 
-	if (!sr_exists(env->root, object))
-		return 0;
 	r = sr_driver(env->root, object, now, sizeof(now));
 	if (r < 0)
 		return fail_read(err, r, object);
@@ -195,6 +193,26 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 	}
 	cleared = set_override(env, object, cv_json_str(prior, "override", ""), r < 0 ? NULL : err);
 	return r < 0 ? r : cleared;
+}
+
+/*
+ * An unbind of a killed run may still be under way: the driver then only seems to be as before. It
+ * keeps the lock of the device, which reading or writing driver_override waits for, so that what is
+ * seen after that is final.
+ */
+static int revert(const struct cv_step_env *env, const char *object, const char *value,
+		  const json_t *prior, struct cv_error *err)
+{
+	const char *before = cv_json_str(prior, "driver", "");
+	char now[64];
+	int r;
+
+	if (!sr_exists(env->root, object))
+		return 0;
+	r = bring_back(env, object, value, prior, err);
+	if (r < 0 || sr_driver(env->root, object, now, sizeof(now)) < 0 || strcmp(now, before) == 0)
+		return r;
+	return bring_back(env, object, value, prior, err);
 }
 
 const struct cv_step_ops sr_step_bind = {

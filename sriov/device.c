@@ -62,7 +62,8 @@ static void read_binding(struct cv_sysroot *root, const char *bdf, struct inv_de
 
 	if (sr_driver(root, bdf, d->driver, sizeof(d->driver)) < 0)
 		d->driver[0] = '\0';
-	if (sr_override(root, bdf, d->driver_override, sizeof(d->driver_override)) < 0)
+	if (d->is_quarantined ||
+	    sr_override(root, bdf, 0, d->driver_override, sizeof(d->driver_override)) < 0)
 		d->driver_override[0] = '\0';
 	d->group = sr_group(root, bdf);
 	if (cv_read_int(root, sr_path(path, bdf, "numa_node"), &d->node) < 0 || d->node < 0 ||
@@ -147,10 +148,23 @@ static void read_link(struct cv_sysroot *root, const char *bdf, struct inv_link 
 	l->max_width = read_width(root, bdf, "max_link_width");
 }
 
-static void read_sriov(struct cv_sysroot *root, const char *bdf, struct inv_sriov *s)
+/* For a function whose lock somebody may keep for ever: reading its sriov_numvfs would wait for it. */
+static unsigned int count_vfs(struct cv_sysroot *root, const char *bdf, unsigned int total)
+{
+	char vf[CV_BDF_MAX];
+	unsigned int n = 0;
+
+	while (n < total && sr_vf_of(root, bdf, n, vf) == 0)
+		n++;
+	return n;
+}
+
+static void read_sriov(struct cv_sysroot *root, const char *bdf, bool is_quarantined,
+		       struct inv_sriov *s)
 {
 	s->total = count_of(root, bdf, "sriov_totalvfs");
-	s->num = count_of(root, bdf, "sriov_numvfs");
+	s->num = is_quarantined ? count_vfs(root, bdf, s->total)
+				: count_of(root, bdf, "sriov_numvfs");
 	s->offset = count_of(root, bdf, "sriov_offset");
 	s->stride = count_of(root, bdf, "sriov_stride");
 	s->vf_device = (uint16_t)hex_of(root, bdf, "sriov_vf_device", UINT16_MAX);
@@ -186,7 +200,7 @@ void sr_device_read(struct cv_sysroot *root, struct inv_dev *d)
 	read_binding(root, bdf, d);
 	read_bars(root, bdf, d);
 	read_link(root, bdf, &d->link);
-	read_sriov(root, bdf, &d->sriov);
+	read_sriov(root, bdf, d->is_quarantined, &d->sriov);
 	read_netdev(root, bdf, d);
 }
 

@@ -9,7 +9,8 @@
 /**
  * sr_device_read() - ids, driver, group, node, BARs, link, reset methods, SR-IOV and netdev of d->bdf
  * What is missing or makes no sense becomes "unknown" (-1, 0, ""); relations to other functions
- * (parent, pf, vf_index) are left at -1.
+ * (parent, pf, vf_index) are left at -1. Where d->is_quarantined is set, what waits for the lock of the
+ * device (driver_override, sriov_numvfs) is not read.
  */
 void sr_device_read(struct cv_sysroot *root, struct inv_dev *d);
 

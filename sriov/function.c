@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "base/quarantine.h"
@@ -36,11 +38,15 @@ int sr_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size)
 	return r < 0 ? r : 0;
 }
 
-int sr_override(struct cv_sysroot *root, const char *bdf, char *buf, size_t size)
+int sr_override(struct cv_sysroot *root, const char *bdf, unsigned int deadline_ms, char *buf,
+		size_t size)
 {
 	char path[CV_PATH_MAX];
-	int r = cv_read_into(root, sr_path(path, bdf, "driver_override"), buf, size);
+	int r;
 
+	sr_path(path, bdf, "driver_override");
+	r = deadline_ms > 0 ? sr_read_deadline(root, path, buf, size, deadline_ms)
+			    : cv_read_into(root, path, buf, size);
 	if (r < 0)
 		return r;
 	if (strcmp(buf, "(null)") == 0)
@@ -145,6 +151,49 @@ uint64_t sr_now_ms(void)
 void sr_pause(void)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+}
+
+int sr_child_fill(int (*fn)(void *data), void *data, size_t size, unsigned int deadline_ms)
+{
+	int r, result = 0;
+	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared == MAP_FAILED)
+		return -errno;
+	memcpy(shared, data, size);
+	r = cv_child_run(fn, shared, deadline_ms, &result);
+	if (r == 0)
+		memcpy(data, shared, size);
+	munmap(shared, size);
+	return r < 0 ? r : result;
+}
+
+/** struct read_job - an attribute and what it says */
+struct read_job {
+	struct cv_sysroot *root;
+	const char *path;
+	char text[256];
+};
+
+static int run_read(void *data)
+{
+	struct read_job *job = data;
+
+	return cv_read_into(job->root, job->path, job->text, sizeof(job->text));
+}
+
+int sr_read_deadline(struct cv_sysroot *root, const char *path, char *buf, size_t size,
+		     unsigned int deadline_ms)
+{
+	struct read_job job = { .root = root, .path = path };
+	int r = sr_child_fill(run_read, &job, sizeof(job), deadline_ms);
+
+	if (r < 0)
+		return r;
+	if (strlen(job.text) >= size)
+		return -ENAMETOOLONG;
+	memcpy(buf, job.text, strlen(job.text) + 1);
+	return 0;
 }
 
 /* Filled as far as it can be: a device that hangs is set aside even when its owner is not known. */

@@ -20,8 +20,13 @@ const char *sr_path(char buf[CV_PATH_MAX], const char *bdf, const char *name);
 bool sr_exists(struct cv_sysroot *root, const char *bdf);
 /** sr_driver() - name of the bound driver, "" when unbound. Return: 0 or -errno. */
 int sr_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size);
-/** sr_override() - driver_override, "" when there is none. Return: 0 or -errno. */
-int sr_override(struct cv_sysroot *root, const char *bdf, char *buf, size_t size);
+/**
+ * sr_override() - driver_override, "" when there is none
+ * @deadline_ms: see sr_read_deadline(); 0: read at once, for functions that are not in quarantine
+ * Return: 0 or -errno.
+ */
+int sr_override(struct cv_sysroot *root, const char *bdf, unsigned int deadline_ms, char *buf,
+		size_t size);
 /** sr_group() - Return: number of the IOMMU group, -1 without one. */
 int sr_group(struct cv_sysroot *root, const char *bdf);
 
@@ -44,6 +49,21 @@ int sr_vf_of(struct cv_sysroot *root, const char *pf, unsigned int index, char v
 uint64_t sr_now_ms(void);
 /** sr_pause() - sleep between two looks at something that is awaited. */
 void sr_pause(void);
+
+/**
+ * sr_child_fill() - cv_child_run() of @fn on @data, which comes back as the child left it
+ * @data: @size bytes without pointers to memory that the child has to write
+ * Return: what @fn returned, -ETIMEDOUT (@data is untouched), -errno.
+ */
+int sr_child_fill(int (*fn)(void *data), void *data, size_t size, unsigned int deadline_ms);
+
+/**
+ * sr_read_deadline() - cv_read_into() in a child, at most 255 characters: driver_override and
+ * sriov_numvfs wait for the lock of the device, which an unbind that never returns keeps
+ * Return: 0, -ETIMEDOUT, -errno.
+ */
+int sr_read_deadline(struct cv_sysroot *root, const char *path, char *buf, size_t size,
+		     unsigned int deadline_ms);
 
 /**
  * sr_write() - a write that can block, by cv_write_deadline(); a write that does not come back

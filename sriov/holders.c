@@ -103,8 +103,7 @@ bool sr_take_line(const char **text, char *buf, size_t size)
 	return true;
 }
 
-/* Drivers that do nothing by themselves: someone bound the function to hand it on. */
-static bool is_handover_driver(const char *driver)
+bool sr_is_handover_driver(const char *driver)
 {
 	return strstr(driver, "vfio") || strstr(driver, "uio") || strcmp(driver, "pci-stub") == 0 ||
 	       strcmp(driver, "pciback") == 0;
@@ -138,7 +137,7 @@ static void mark_foreign(struct cv_sysroot *root, struct inventory *inv)
 			unmark_leased(root, names.v[i], inv, is_leased);
 	}
 	for (size_t i = 0; i < inv->n_devs; i++) {
-		if (!is_leased[i] && is_handover_driver(inv->devs[i].driver))
+		if (!is_leased[i] && sr_is_handover_driver(inv->devs[i].driver))
 			sr_mark(inv, (int)i, INV_HOLDER_FOREIGN,
 				"bound to %s by somebody else: no lease of carve holds it",
 				inv->devs[i].driver);

@@ -33,6 +33,9 @@ size_t sr_devs_of_path(struct cv_sysroot *root, const struct inventory *inv, con
  */
 bool sr_take_line(const char **text, char *buf, size_t size);
 
+/** sr_is_handover_driver() - it does nothing by itself: someone bound the function to hand it on. */
+bool sr_is_handover_driver(const char *driver);
+
 /* The parts, each in its own file: mark() keeps the first holder of a function. */
 void sr_mark(struct inventory *inv, int dev, enum inv_holder_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

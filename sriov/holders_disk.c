@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "sriov/function.h"
 #include "sriov/holders.h"
 
 #define LINE_MAX_BYTES 4096
 #define BLOCK_DIR "/sys/class/block"
+#define OPEN_MS 10000
+#define OPEN_TRIES 3 /* somebody may only be looking, as we do */
+#define MAX_CONTROLLERS 64
 
 /**
  * struct use_tables - what the kernel says is in use, as text
@@ -108,6 +114,64 @@ static void mark_block(struct cv_sysroot *root, struct inventory *inv, const str
 		sr_mark_path(root, inv, target, INV_HOLDER_MOUNT, text);
 }
 
+/** struct open_job - a device node to open as its only user */
+struct open_job {
+	struct cv_sysroot *root;
+	const char *path;
+};
+
+static int run_open(void *data)
+{
+	const struct open_job *job = data;
+	int fd = -EBUSY;
+
+	for (int i = 0; i < OPEN_TRIES && fd == -EBUSY; i++) {
+		if (i > 0)
+			sr_pause();
+		fd = cv_open(job->root, job->path, O_RDONLY | O_EXCL | O_NONBLOCK, 0);
+	}
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+static bool is_free(const struct inventory *inv, const int *devs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (inv->devs[devs[i]].holder_kind == INV_HOLDER_NONE)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What no table shows (members of ZFS and btrfs, mounts of other namespaces) still claims its block
+ * device. Only nodes of functions that nothing else holds are opened.
+ */
+static void mark_claimed(struct cv_sysroot *root, struct inventory *inv, const char *name)
+{
+	_cleanup_free_ char *target = NULL;
+	char path[CV_PATH_MAX], text[CV_PATH_MAX + 64];
+	struct open_job job = { .root = root, .path = path };
+	int devs[MAX_CONTROLLERS], r;
+	size_t n;
+
+	if (cv_readlink(root, cv_pathf(path, BLOCK_DIR "/%s", name), &target) < 0)
+		return;
+	n = sr_devs_of_path(root, inv, target, devs, MAX_CONTROLLERS);
+	if (!is_free(inv, devs, n))
+		return;
+	cv_pathf(path, "/dev/%s", name);
+	r = sr_child_fill(run_open, &job, sizeof(job), OPEN_MS);
+	if (r != -EBUSY && r != -ETIMEDOUT)
+		return;
+	snprintf(text, sizeof(text), "%s %s", path,
+		 r == -EBUSY ? "is held exclusively by the kernel or a process"
+			     : "does not answer: opening it takes too long");
+	sr_mark_path(root, inv, target, INV_HOLDER_MOUNT, text);
+}
+
 void sr_holders_disks(struct cv_sysroot *root, struct inventory *inv)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
@@ -118,6 +182,8 @@ void sr_holders_disks(struct cv_sysroot *root, struct inventory *inv)
 	read_tables(root, &t);
 	for (size_t i = 0; i < names.n; i++)
 		mark_block(root, inv, &t, names.v[i]);
+	for (size_t i = 0; i < names.n && cv_sysroot_is_live(root); i++)
+		mark_claimed(root, inv, names.v[i]);
 	free(t.mounts);
 	free(t.swaps);
 }

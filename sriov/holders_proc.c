@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,8 @@
 #include "sriov/holders.h"
 
 #define VFIO_DIR "/dev/vfio/"
+#define NVIDIA_NODE "/dev/nvidia"
+#define NVIDIA_GPUS "/proc/driver/nvidia/gpus"
 
 /* Device nodes that belong to a function: the class entry of the same name links to it. */
 static const struct {
@@ -101,6 +104,39 @@ static void mark_group(const struct fd_visit *v, int group, const char *text)
 	}
 }
 
+/* Number of the node of a GPU, "Device Minor: 3" of its driver's report. Return: 0, -ENOENT. */
+static int read_minor(struct cv_sysroot *root, const char *gpu, int *ret)
+{
+	_cleanup_free_ char *report = NULL;
+	char path[CV_PATH_MAX], line[256], number[16];
+	const char *text;
+
+	if (cv_read_str(root, cv_pathf(path, NVIDIA_GPUS "/%s/information", gpu), &report) < 0)
+		return -ENOENT;
+	text = report;
+	while (sr_take_line(&text, line, sizeof(line))) {
+		if (sscanf(line, "Device Minor: %15s", number) == 1)
+			return cv_parse_int(number, ret) < 0 ? -ENOENT : 0;
+	}
+	return -ENOENT;
+}
+
+/* The NVIDIA driver has no class: its own directory below /proc tells whose node it is. */
+static void mark_nvidia(const struct fd_visit *v, const char *node, const char *text)
+{
+	_cleanup_strv_ struct cv_strv gpus = { 0 };
+	int wanted, minor;
+
+	if (strncmp(node, NVIDIA_NODE, strlen(NVIDIA_NODE)) != 0 ||
+	    cv_parse_int(node + strlen(NVIDIA_NODE), &wanted) < 0 ||
+	    cv_list(v->root, NVIDIA_GPUS, &gpus) < 0)
+		return;
+	for (size_t i = 0; i < gpus.n; i++) {
+		if (read_minor(v->root, gpus.v[i], &minor) == 0 && minor == wanted)
+			sr_mark_path(v->root, v->inv, gpus.v[i], INV_HOLDER_PROCESS, text);
+	}
+}
+
 static void mark_node(const struct fd_visit *v, const char *node, const char *text)
 {
 	for (size_t i = 0; i < CV_ARRAY_SIZE(node_classes); i++) {
@@ -139,6 +175,7 @@ static int see_node(const struct fd_visit *v, const char *pid, const char *node)
 		mark_group(v, group, text);
 	else
 		mark_node(v, node, text);
+	mark_nvidia(v, node, text);
 	return 0;
 }
 

@@ -105,11 +105,11 @@ static void read_devs(struct cv_sysroot *root, struct inventory *inv)
 	for (size_t i = 0; i < inv->n_devs; i++) {
 		struct inv_dev *d = &inv->devs[i];
 
+		read_quarantine(root, d);
 		sr_device_read(root, d);
 		d->port = port_of_class(d);
 		if (pci)
 			read_config(pci, d);
-		read_quarantine(root, d);
 	}
 }
 

@@ -19,6 +19,16 @@ struct sr_nvme_secondary {
 	unsigned int vi; /* flexible interrupts assigned */
 };
 
+/* Each command runs in a child: @timeout_ms is its deadline, -ETIMEDOUT the answer after it. */
+
+/**
+ * sr_nvme_check_flexible() - Identify, primary controller capabilities
+ * @fd: controller of the PF, "/dev/nvmeN"
+ * Return: 0; -EOPNOTSUPP when there are no flexible resources, or the controller does not know such
+ * a thing: its VFs come with what they need; -errno.
+ */
+int sr_nvme_check_flexible(int fd, unsigned int timeout_ms, struct cv_error *err);
+
 /**
  * sr_nvme_secondary_read() - Identify, secondary controller list
  * @fd:        controller of the PF, "/dev/nvmeN"
@@ -33,6 +43,9 @@ int sr_nvme_assign(int fd, uint16_t cntlid, enum sr_nvme_resource type, unsigned
 /** sr_nvme_set_online() - set the controller on- or offline. */
 int sr_nvme_set_online(int fd, uint16_t cntlid, bool is_online, unsigned int timeout_ms,
 		       struct cv_error *err);
+
+/** sr_nvme_parse_caps() - Return: there are flexible resources, by the 4096 bytes of Identify CNS 14h */
+bool sr_nvme_parse_caps(const uint8_t *caps);
 
 /**
  * sr_nvme_parse_list() - find a VF in a secondary controller list

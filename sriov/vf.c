@@ -12,22 +12,35 @@
 #include "sriov/pf_side.h"
 #include "sriov/steps.h"
 
-static int read_count(struct cv_sysroot *root, const char *pf, unsigned int *ret)
+static int read_count(const struct cv_step_env *env, const char *pf, unsigned int *ret)
 {
-	char path[CV_PATH_MAX];
+	char path[CV_PATH_MAX], text[32];
 	uint64_t count;
-	int r = cv_read_u64(root, sr_path(path, pf, "sriov_numvfs"), &count);
+	int r = sr_read_deadline(env->root, sr_path(path, pf, "sriov_numvfs"), text, sizeof(text),
+				 env->deadline_ms);
 
 	if (r < 0)
 		return r;
-	if (count > UINT16_MAX)
+	if (cv_parse_u64(text, &count) < 0 || count > UINT16_MAX)
 		return -EINVAL;
 	*ret = (unsigned int)count;
 	return 0;
 }
 
+/* The attribute is there, but does not answer. */
+static int fail_count(struct cv_error *err, int r, const char *pf)
+{
+	cv_fail_errno(err, r, pf, "cannot read sriov_numvfs");
+	if (r == -ETIMEDOUT)
+		cv_error_hint(err, "the kernel is busy with the function: see dmesg, a blocked "
+				   "device usually needs a reboot");
+	return r;
+}
+
 static int fail_no_sriov(struct cv_error *err, int r, const char *pf)
 {
+	if (r != -ENOENT)
+		return fail_count(err, r, pf);
 	cv_fail(err, r, CV_EXIT_PRECONDITION, "ENOSRIOV", pf, "the function has no SR-IOV");
 	cv_error_hint(err, "SR-IOV may be off in the firmware of the device or of the host");
 	return r;
@@ -41,7 +54,7 @@ static int record(const struct cv_step_env *env, const char *object, const char 
 
 	if (r < 0)
 		return r;
-	r = read_count(env->root, object, &count);
+	r = read_count(env, object, &count);
 	if (r < 0)
 		return fail_no_sriov(err, r, object);
 	_cleanup_json_ json_t *prior = json_pack("{si}", "num", (int)count);
@@ -153,7 +166,7 @@ static int create(const struct cv_step_env *env, const char *pf, unsigned int wa
 		r = await_vfs(env, pf, wanted, err);
 	else
 		explain(err, r, pf, wanted);
-	if (r < 0 && read_count(env->root, pf, &now) == 0 && now != 0)
+	if (r < 0 && read_count(env, pf, &now) == 0 && now != 0)
 		(void)write_count(env, pf, 0, NULL);
 	return r;
 }
@@ -219,14 +232,14 @@ static int parse_count(const char *object, const char *value, unsigned int *ret,
 static int apply(const struct cv_step_env *env, const char *object, const char *value,
 		 const json_t *prior, struct cv_error *err)
 {
-	unsigned int wanted, now;
+	unsigned int wanted = 0, now;
 	int r = parse_count(object, value, &wanted, err);
 
 	if (r == 0)
 		r = sr_require(env->root, object, err);
 	if (r < 0)
 		return r;
-	r = read_count(env->root, object, &now);
+	r = read_count(env, object, &now);
 	if (r < 0)
 		return fail_no_sriov(err, r, object);
 	if (now == wanted)
@@ -244,6 +257,62 @@ static int apply(const struct cv_step_env *env, const char *object, const char *
 		r = create(env, object, wanted, err);
 	sr_pf_restore(env, object, prior);
 	return r;
+}
+
+static int compare_devs(const void *a, const void *b)
+{
+	return cv_bdf_cmp(((const struct inv_dev *)a)->bdf, ((const struct inv_dev *)b)->bdf);
+}
+
+/* The VFs that a driver of the host works on, in BDF order, as far as holders are found by it. */
+static size_t host_vfs(struct cv_sysroot *root, const char *pf, unsigned int count,
+		       struct inv_dev *devs)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		struct inv_dev *d = &devs[n];
+		char vf[CV_BDF_MAX];
+
+		if (sr_vf_of(root, pf, i, vf) == 0 && cv_parse_bdf(vf, &d->bdf) == 0 &&
+		    sr_driver(root, vf, d->driver, sizeof(d->driver)) == 0 && d->driver[0] &&
+		    !strstr(d->driver, "vfio")) {
+			d->group = d->node = d->pf = d->parent = -1;
+			n++;
+		}
+	}
+	qsort(devs, n, sizeof(*devs), compare_devs);
+	return n;
+}
+
+static int fail_held(struct cv_error *err, const struct inv_dev *vf, const char *pf)
+{
+	char bdf[CV_BDF_MAX];
+
+	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_HOLDER", cv_format_bdf(vf->bdf, bdf),
+		"the VFs of %s cannot be taken away: the host uses one", pf);
+	cv_error_found(err, "%s", vf->holder);
+	cv_error_hint(err, "end that use, then run carve recover");
+	return -EBUSY;
+}
+
+/* A VF that the host uses itself (somebody bound it to its driver) would be pulled away. */
+static int check_holders(const struct cv_step_env *env, const char *pf, unsigned int count,
+			 struct cv_error *err)
+{
+	_cleanup_free_ struct inv_dev *devs = calloc(count + 1, sizeof(*devs));
+	struct inventory inv = { .devs = devs };
+
+	if (!devs)
+		return cv_fail_errno(err, -ENOMEM, pf, "cannot look for users of the VFs");
+	inv.n_devs = host_vfs(env->root, pf, count, devs);
+	if (inv.n_devs > 0)
+		sr_holders_read(env->root, &inv);
+	for (size_t i = 0; i < inv.n_devs; i++) {
+		if (devs[i].holder_kind != INV_HOLDER_NONE)
+			return fail_held(err, &devs[i], pf);
+	}
+	return 0;
 }
 
 /* Taking away a VF whose group is open would block until its user ends. */
@@ -264,19 +333,22 @@ static int check_unused(const struct cv_step_env *env, const char *pf, unsigned 
 		cv_error_hint(err, "end that process, then run carve recover");
 		return -EBUSY;
 	}
-	return 0;
+	return check_holders(env, pf, count, err);
 }
 
 static int revert(const struct cv_step_env *env, const char *object, const char *value,
 		  const json_t *prior, struct cv_error *err)
 {
-	unsigned int before = (unsigned int)cv_json_int(prior, "num", 0), wanted, now;
+	unsigned int before = (unsigned int)cv_json_int(prior, "num", 0), wanted = 0, now;
 	int r = parse_count(object, value, &wanted, err);
 
 	if (r < 0)
 		return r;
-	if (read_count(env->root, object, &now) < 0)
+	r = read_count(env, object, &now);
+	if (r == -ENOENT || r == -ENODEV) /* gone, and its VFs with it */
 		return 0;
+	if (r < 0)
+		return fail_count(err, r, object);
 	if (now == before) {
 		sr_pf_restore(env, object, prior);
 		return 0;

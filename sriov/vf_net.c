@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <netlink/netlink.h>
+#include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/sriov.h>
 #include <stdio.h>
@@ -12,11 +13,14 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "sriov/function.h"
 
-#define MAX_VFS 65535
+#define MAX_VFS 4096 /* of one interface */
+#define LIST_MS 10000
 
 CV_DEFINE_CLEANUP(struct nl_sock *, nl_socket_free)
 CV_DEFINE_CLEANUP(struct nl_msg *, nlmsg_free)
+CV_DEFINE_CLEANUP(struct nl_cache *, nl_cache_free)
 CV_DEFINE_CLEANUP(struct nl_addr *, nl_addr_put)
 CV_DEFINE_CLEANUP(struct rtnl_link *, rtnl_link_put)
 CV_DEFINE_CLEANUP(struct rtnl_link_vf *, rtnl_link_vf_put)
@@ -116,47 +120,118 @@ static void read_vf(struct rtnl_link_vf *vf, unsigned int index, struct sr_vf_ne
 	ret->min_rate = rate.api == RTNL_LINK_VF_RATE_API_NEW ? rate.min_tx_rate : 0;
 }
 
-int sr_vf_net_list(const char *ifname, struct sr_vf_net **ret, struct cv_error *err)
+/** struct listing - VFs of an interface, as the child finds them */
+struct listing {
+	const char *ifname;
+	int n;
+	struct sr_vf_net vfs[MAX_VFS];
+};
+
+static int run_listing(void *data)
 {
+	struct listing *l = data;
 	_cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
 	_cleanup_(rtnl_link_putp) struct rtnl_link *link = NULL;
-	_cleanup_free_ struct sr_vf_net *list = NULL;
 	uint32_t total = 0;
-	int r = open_link(ifname, &sock, &link), n = 0;
+	int r = open_link(l->ifname, &sock, &link);
 
 	if (r < 0)
-		return cv_fail_errno(err, r, ifname, "cannot read the VFs of the interface");
-	if (rtnl_link_get_num_vf(link, &total) < 0 || total > MAX_VFS)
+		return r;
+	if (rtnl_link_get_num_vf(link, &total) < 0)
 		total = 0;
-	list = calloc(total + 1, sizeof(*list));
-	if (!list)
-		return cv_fail_errno(err, -ENOMEM, ifname, "cannot read the VFs of the interface");
+	if (total > MAX_VFS)
+		return -E2BIG;
 	for (uint32_t i = 0; i < total; i++) {
 		_cleanup_(rtnl_link_vf_putp) struct rtnl_link_vf *vf = rtnl_link_vf_get(link, i);
 
 		if (vf)
-			read_vf(vf, i, &list[n++]);
+			read_vf(vf, i, &l->vfs[l->n++]);
 	}
-	*ret = TAKE_PTR(list);
-	return n;
+	return 0;
 }
 
-int sr_vf_net_get(const char *ifname, unsigned int index, struct sr_vf_net *ret,
-		  struct cv_error *err)
+static int list_vfs(const char *ifname, unsigned int deadline_ms, struct listing **ret,
+		    struct cv_error *err)
 {
-	_cleanup_free_ struct sr_vf_net *list = NULL;
-	int n = sr_vf_net_list(ifname, &list, err);
+	_cleanup_free_ struct listing *l = calloc(1, sizeof(*l));
+	int r = -ENOMEM;
 
-	if (n < 0)
-		return n;
-	for (int i = 0; i < n; i++) {
-		if (list[i].index == index) {
-			*ret = list[i];
+	if (l) {
+		l->ifname = ifname;
+		r = sr_child_fill(run_listing, l, sizeof(*l), deadline_ms);
+	}
+	if (r < 0)
+		return cv_fail_errno(err, r, ifname, "cannot read the VFs of the interface");
+	*ret = TAKE_PTR(l);
+	return 0;
+}
+
+int sr_vf_net_list(const char *ifname, struct sr_vf_net **ret, struct cv_error *err)
+{
+	_cleanup_free_ struct listing *l = NULL;
+	struct sr_vf_net *list;
+	int r = list_vfs(ifname, LIST_MS, &l, err);
+
+	if (r < 0)
+		return r;
+	list = calloc((size_t)l->n + 1, sizeof(*list));
+	if (!list)
+		return cv_fail_errno(err, -ENOMEM, ifname, "cannot read the VFs of the interface");
+	memcpy(list, l->vfs, (size_t)l->n * sizeof(*list));
+	*ret = list;
+	return l->n;
+}
+
+int sr_vf_net_get(const char *ifname, unsigned int index, unsigned int deadline_ms,
+		  struct sr_vf_net *ret, struct cv_error *err)
+{
+	_cleanup_free_ struct listing *l = NULL;
+	int r = list_vfs(ifname, deadline_ms, &l, err);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < l->n; i++) {
+		if (l->vfs[i].index == index) {
+			*ret = l->vfs[i];
 			return 0;
 		}
 	}
 	return cv_fail(err, -ENODEV, CV_EXIT_NOT_FOUND, "ENOVF", ifname,
-		       "the interface has no VF %u (%d VFs)", index, n);
+		       "the interface has no VF %u (%d VFs)", index, l->n);
+}
+
+static int run_addressed(void *data)
+{
+	struct sr_links *links = data;
+	_cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
+	_cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
+	int r = open_socket(&sock);
+
+	if (r < 0)
+		return r;
+	r = rtnl_addr_alloc_cache(sock, &cache);
+	if (r < 0)
+		return errno_of(r);
+	for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
+		struct rtnl_addr *addr = (struct rtnl_addr *)o;
+
+		if (rtnl_addr_get_family(addr) != AF_INET)
+			continue;
+		if (links->n == SR_MAX_LINKS)
+			return -E2BIG;
+		links->index[links->n++] = rtnl_addr_get_ifindex(addr);
+	}
+	return 0;
+}
+
+int sr_links_addressed(unsigned int deadline_ms, struct sr_links *ret)
+{
+	struct sr_links links = { 0 };
+	int r = sr_child_fill(run_addressed, &links, sizeof(links), deadline_ms);
+
+	if (r == 0)
+		*ret = links;
+	return r;
 }
 
 /**

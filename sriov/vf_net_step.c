@@ -87,7 +87,7 @@ static int find_vf(const struct cv_step_env *env, const char *object, char ifnam
 	if (!cv_sysroot_is_live(env->root))
 		return cv_fail_errno(err, -EOPNOTSUPP, object,
 				     "VF settings are read from the live host only");
-	return sr_vf_net_get(ifname, index, ret, err);
+	return sr_vf_net_get(ifname, index, env->deadline_ms, ret, err);
 }
 
 static int record(const struct cv_step_env *env, const char *object, const char *value,

@@ -4,13 +4,18 @@
 #include <errno.h>
 #include <linux/nvme_ioctl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "base/cleanup.h"
+#include "sriov/function.h"
 
 #define OPCODE_IDENTIFY 0x06
 #define OPCODE_VIRT_MGMT 0x1c
+#define CNS_PRIMARY_CAPS 0x14
 #define CNS_SECONDARY_LIST 0x15
+#define STATUS_NO_COMMAND 0x001
+#define STATUS_BAD_FIELD 0x002
 #define LIST_BYTES 4096
 #define LIST_ENTRIES 127
 #define ENTRY_BYTES 32
@@ -23,19 +28,40 @@ static const struct {
 	int status;
 	const char *meaning;
 } status_names[] = {
-	{ 0x001, "the controller has no such command" },
-	{ 0x002, "invalid field in the command" },
+	{ STATUS_NO_COMMAND, "the controller has no such command" },
+	{ STATUS_BAD_FIELD, "invalid field in the command" },
 	{ 0x11f, "invalid controller identifier" },
 	{ 0x120, "the secondary controller is in the wrong state" },
 	{ 0x121, "this number of resources is not to be had" },
 	{ 0x122, "invalid resource identifier" },
 };
 
-static int fail_status(struct cv_error *err, int status, const char *doing)
+/**
+ * struct request - an admin command; the child fills @status and @data
+ * @status: of the controller, 0 when it took the command
+ * @data:   where the command reads to, when cmd.data_len says so
+ */
+struct request {
+	int fd;
+	int status;
+	struct nvme_admin_cmd cmd;
+	uint8_t data[LIST_BYTES] __attribute__((aligned(LIST_BYTES)));
+};
+
+/* A controller that has no such data structure has no such feature. */
+static int errno_of(const struct request *q, int code)
+{
+	if (code == STATUS_NO_COMMAND ||
+	    (code == STATUS_BAD_FIELD && q->cmd.opcode == OPCODE_IDENTIFY))
+		return -EOPNOTSUPP;
+	return -EIO;
+}
+
+static int fail_status(struct cv_error *err, const struct request *q, const char *doing)
 {
 	const char *meaning = "";
-	int code = status & 0x7ff;
-	int r = code == 0x001 ? -EOPNOTSUPP : -EIO;
+	int code = q->status & 0x7ff;
+	int r = errno_of(q, code);
 
 	for (size_t i = 0; i < CV_ARRAY_SIZE(status_names); i++) {
 		if (status_names[i].status == code)
@@ -46,18 +72,38 @@ static int fail_status(struct cv_error *err, int status, const char *doing)
 	return r;
 }
 
-static int submit(int fd, struct nvme_admin_cmd *cmd, const char *doing, struct cv_error *err)
+static int run_request(void *data)
 {
-	int r = ioctl(fd, NVME_IOCTL_ADMIN_CMD, cmd);
+	struct request *q = data;
+	int r;
+
+	if (q->cmd.data_len > 0)
+		q->cmd.addr = (uintptr_t)q->data;
+	r = ioctl(q->fd, NVME_IOCTL_ADMIN_CMD, &q->cmd);
+	if (r < 0)
+		return -errno;
+	q->status = r;
+	return 0;
+}
+
+/* In a child: a controller that does not answer is reset by the kernel, which may take for ever. */
+static int submit(struct request *q, const char *doing, struct cv_error *err)
+{
+	int r = sr_child_fill(run_request, q, sizeof(*q), q->cmd.timeout_ms);
 
 	if (r < 0)
-		return cv_fail_errno(err, -errno, NULL, "%s failed", doing);
-	return r > 0 ? fail_status(err, r, doing) : 0;
+		return cv_fail_errno(err, r, NULL, "%s failed", doing);
+	return q->status > 0 ? fail_status(err, q, doing) : 0;
 }
 
 static unsigned int le16(const uint8_t *p)
 {
 	return p[0] | (unsigned int)p[1] << 8;
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+	return le16(p) | le16(p + 2) << 16;
 }
 
 int sr_nvme_parse_list(const uint8_t *list, unsigned int vf_number, struct sr_nvme_secondary *ret,
@@ -84,18 +130,41 @@ int sr_nvme_parse_list(const uint8_t *list, unsigned int vf_number, struct sr_nv
 	return 0;
 }
 
-static int read_list(int fd, unsigned int first, uint8_t *list, unsigned int timeout_ms,
-		     struct cv_error *err)
+/* The 4096 bytes of Identify @cns for (or from) the controller @cntlid */
+static int identify(int fd, unsigned int cns, unsigned int cntlid, uint8_t *ret,
+		    unsigned int timeout_ms, const char *doing, struct cv_error *err)
 {
-	struct nvme_admin_cmd cmd = {
-		.opcode = OPCODE_IDENTIFY,
-		.addr = (uintptr_t)list,
-		.data_len = LIST_BYTES,
-		.cdw10 = CNS_SECONDARY_LIST | first << 16,
-		.timeout_ms = timeout_ms,
+	struct request q = {
+		.fd = fd,
+		.cmd = {
+			.opcode = OPCODE_IDENTIFY,
+			.data_len = LIST_BYTES,
+			.cdw10 = cns | cntlid << 16,
+			.timeout_ms = timeout_ms,
+		},
 	};
+	int r = submit(&q, doing, err);
 
-	return submit(fd, &cmd, "reading the list of secondary controllers", err);
+	if (r == 0)
+		memcpy(ret, q.data, LIST_BYTES);
+	return r;
+}
+
+bool sr_nvme_parse_caps(const uint8_t *caps)
+{
+	return le32(caps + 32) > 0 || le32(caps + 64) > 0; /* VQFRT, VIFRT */
+}
+
+int sr_nvme_check_flexible(int fd, unsigned int timeout_ms, struct cv_error *err)
+{
+	uint8_t caps[LIST_BYTES];
+	int r = identify(fd, CNS_PRIMARY_CAPS, 0, caps, timeout_ms,
+			 "reading the capabilities of the primary controller", err);
+
+	if (r < 0 || sr_nvme_parse_caps(caps))
+		return r;
+	return cv_fail(err, -EOPNOTSUPP, CV_EXIT_FAILED, "ENVME", NULL,
+		       "the NVMe controller has no flexible resources");
 }
 
 int sr_nvme_secondary_read(int fd, unsigned int vf_number, unsigned int timeout_ms,
@@ -105,9 +174,10 @@ int sr_nvme_secondary_read(int fd, unsigned int vf_number, unsigned int timeout_
 
 	/* Each list goes on where the one before ended, and ids only grow. */
 	while (first <= UINT16_MAX) {
-		uint8_t list[LIST_BYTES] __attribute__((aligned(LIST_BYTES))) = { 0 };
+		uint8_t list[LIST_BYTES];
 		uint16_t last = 0;
-		int r = read_list(fd, first, list, timeout_ms, err);
+		int r = identify(fd, CNS_SECONDARY_LIST, first, list, timeout_ms,
+				 "reading the list of secondary controllers", err);
 
 		if (r == 0)
 			r = sr_nvme_parse_list(list, vf_number, ret, &last);
@@ -129,14 +199,17 @@ static int manage(int fd, uint16_t cntlid, enum action action, enum sr_nvme_reso
 		  unsigned int count, unsigned int timeout_ms, const char *doing,
 		  struct cv_error *err)
 {
-	struct nvme_admin_cmd cmd = {
-		.opcode = OPCODE_VIRT_MGMT,
-		.cdw10 = (uint32_t)cntlid << 16 | (uint32_t)type << 8 | (uint32_t)action,
-		.cdw11 = count,
-		.timeout_ms = timeout_ms,
+	struct request q = {
+		.fd = fd,
+		.cmd = {
+			.opcode = OPCODE_VIRT_MGMT,
+			.cdw10 = (uint32_t)cntlid << 16 | (uint32_t)type << 8 | (uint32_t)action,
+			.cdw11 = count,
+			.timeout_ms = timeout_ms,
+		},
 	};
 
-	return submit(fd, &cmd, doing, err);
+	return submit(&q, doing, err);
 }
 
 int sr_nvme_assign(int fd, uint16_t cntlid, enum sr_nvme_resource type, unsigned int count,

@@ -36,6 +36,31 @@ struct share {
 	bool is_online;
 };
 
+/** struct open_job - a controller whose node is opened to see whether that comes back */
+struct open_job {
+	struct cv_sysroot *root;
+	const char *path;
+};
+
+static int run_open(void *data)
+{
+	const struct open_job *job = data;
+	int fd = cv_open(job->root, job->path, O_RDWR, 0);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+static int open_node(const struct cv_step_env *env, const char *path)
+{
+	struct open_job job = { .root = env->root, .path = path };
+	int r = sr_child_fill(run_open, &job, sizeof(job), env->deadline_ms);
+
+	return r < 0 ? r : cv_open(env->root, path, O_RDWR, 0);
+}
+
 static int open_controller(const struct cv_step_env *env, const char *pf, int *ret_fd,
 			   struct cv_error *err)
 {
@@ -49,7 +74,7 @@ static int open_controller(const struct cv_step_env *env, const char *pf, int *r
 		cv_error_hint(err, "the PF must be bound to the nvme driver");
 		return -ENODEV;
 	}
-	fd = cv_open(env->root, cv_pathf(path, "/dev/%s", names.v[0]), O_RDWR, 0);
+	fd = open_node(env, cv_pathf(path, "/dev/%s", names.v[0]));
 	if (fd < 0)
 		return cv_fail_errno(err, fd, path, "cannot open the controller of the PF");
 	*ret_fd = fd;
@@ -75,13 +100,26 @@ static int read_state(const struct cv_step_env *env, const char *object, const s
 {
 	int r = sr_nvme_secondary_read(t->fd, t->index + 1, env->deadline_ms, ret, err);
 
-	if (r == -EOPNOTSUPP && err) {
-		cv_error_hint(err, "the device has no virtualization enhancements (NVMe 2.0 8.26); "
-				   "its VFs need no queue assignment, or the vendor's tool");
-	}
 	if (r < 0 && err)
 		snprintf(err->object, sizeof(err->object), "%s", object);
 	return r;
+}
+
+/*
+ * Notes nothing for a device without virtualization enhancements (NVMe 2.0 section 8.26): its VFs come
+ * with their queues, and there is nothing to assign or to give back.
+ */
+static bool is_fixed(const json_t *prior)
+{
+	return json_is_object(prior) && !json_object_get(prior, "cntlid");
+}
+
+static int record_none(json_t **ret_prior, const char *object, struct cv_error *err)
+{
+	if (err)
+		*err = (struct cv_error){ 0 };
+	*ret_prior = json_object();
+	return *ret_prior ? 0 : cv_fail_errno(err, -ENOMEM, object, "cannot note the resources");
 }
 
 static int record(const struct cv_step_env *env, const char *object, const char *value,
@@ -91,10 +129,18 @@ static int record(const struct cv_step_env *env, const char *object, const char 
 	struct sr_nvme_secondary s;
 	int r = open_target(env, object, &t, err);
 
-	if (r == 0)
-		r = read_state(env, object, &t, &s, err);
 	if (r < 0)
 		return r;
+	r = sr_nvme_check_flexible(t.fd, env->deadline_ms, err);
+	if (r == 0)
+		r = read_state(env, object, &t, &s, err);
+	if (r == -EOPNOTSUPP)
+		return record_none(ret_prior, object, err);
+	if (r < 0) {
+		if (err && !err->object[0])
+			snprintf(err->object, sizeof(err->object), "%s", object);
+		return r;
+	}
 	*ret_prior = json_pack("{si si si sb}", "cntlid", (int)s.cntlid, "vq", (int)s.vq, "vi",
 			       (int)s.vi, "online", (int)s.is_online);
 	return *ret_prior ? 0 : cv_fail_errno(err, -ENOMEM, object, "cannot note the resources");
@@ -218,6 +264,8 @@ static int apply(const struct cv_step_env *env, const char *object, const char *
 	struct share wanted;
 	int r = parse_share(object, value, &wanted, err);
 
+	if (r == 0 && is_fixed(prior))
+		return 0;
 	if (r == 0)
 		r = open_target(env, object, &t, err);
 	if (r == 0)
@@ -237,8 +285,11 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 		.vi = (unsigned int)cv_json_int(prior, "vi", 0),
 		.is_online = cv_json_bool(prior, "online", 0),
 	};
-	int r = open_target(env, object, &t, err);
+	int r;
 
+	if (is_fixed(prior))
+		return 0;
+	r = open_target(env, object, &t, err);
 	/* Without the VF or the PF's controller there is nothing that could be given back. */
 	if (r == -ENODEV || r == -ENOENT || r == -ENXIO)
 		return 0;

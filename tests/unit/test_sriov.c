@@ -16,6 +16,7 @@
 #include "base/quarantine.h"
 #include "base/state.h"
 #include "sriov/device.h"
+#include "sriov/function.h"
 #include "sriov/inventory.h"
 #include "sriov/nvme.h"
 #include "sriov/steps.h"
@@ -225,6 +226,29 @@ static void numvfs_that_hangs_is_quarantined(void **state)
 	fake_block(h->fake, NULL);
 }
 
+/* A VF that somebody put to use on the host meanwhile */
+static void numvfs_keeps_vfs_in_use(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+	char vf_net[256];
+
+	assert_int_equal(begin(h, &sr_step_numvfs, PF, "7", &prior), 0);
+	assert_driver(h, VF1, "igbvf");
+	snprintf(vf_net, sizeof(vf_net), "/sys/devices/pci0000:40/" PORT "/" VF1 "/net");
+	fake_dir(h->fake, vf_net);
+	assert_int_equal(end(h, &sr_step_numvfs, PF, "7", prior), -EBUSY);
+	assert_string_equal(h->err.object, VF1);
+	assert_non_null(strstr(h->err.found, "another network namespace"));
+	fake_dir(h->fake, "/sys/devices/pci0000:40/" PORT "/" VF1 "/net/eth7");
+	fake_link(h->fake, "/sys/class/net/eth7/upper_vlan7", "../vlan7");
+	assert_int_equal(end(h, &sr_step_numvfs, PF, "7", prior), -EBUSY);
+	assert_string_equal(h->err.found, "network interface eth7 carries vlan7");
+	fake_remove(h->fake, "/sys/class/net/eth7/upper_vlan7");
+	assert_int_equal(end(h, &sr_step_numvfs, PF, "7", prior), 0);
+	assert_string_equal(fake_text(h->fake, DEV PF "/sriov_numvfs"), "0");
+}
+
 static void numvfs_waits_for_users(void **state)
 {
 	struct host *h = *state;
@@ -305,6 +329,31 @@ static void bind_that_hangs_is_quarantined(void **state)
 	h->env.deadline_ms = 10000;
 	assert_int_equal(end(h, &sr_step_bind, DISK, "vfio-pci", prior), 0);
 	assert_string_equal(fake_text(h->fake, DEV DISK "/driver_override"), "(null)");
+	assert_driver(h, DISK, "nvme");
+}
+
+/* The unbind of a killed run ends only when driver_override is written. */
+static int end_unbind(struct fake *f, const char *path, const char *text, void *ctx)
+{
+	if (fake_text(f, "/.fake/ended"))
+		return 0;
+	fake_file(f, "/.fake/ended", "");
+	return cv_write_str(ctx, "/sys/bus/pci/drivers/nvme/unbind", DISK);
+}
+
+static void bind_sees_a_late_unbind(void **state)
+{
+	struct host *h = *state;
+	const struct fake_hook late = { REAL_DISK "/late", end_unbind, h->root };
+	_cleanup_json_ json_t *prior = NULL;
+
+	fake_hook(h->fake, &late);
+	assert_int_equal(sr_step_bind.record(&h->env, DISK, "vfio-pci", &prior, &h->err), 0);
+	fake_remove(h->fake, REAL_DISK "/driver_override");
+	fake_file(h->fake, REAL_DISK "/late", "vfio-pci");
+	fake_link(h->fake, REAL_DISK "/driver_override", "late");
+	assert_int_equal(end(h, &sr_step_bind, DISK, "vfio-pci", prior), 0);
+	assert_non_null(fake_text(h->fake, "/.fake/ended"));
 	assert_driver(h, DISK, "nvme");
 }
 
@@ -472,6 +521,28 @@ static void nvme_list_is_parsed(void **state)
 	assert_int_equal(sr_nvme_parse_list(list, 3, &s, &last), -EINVAL);
 }
 
+static void nvme_caps_are_parsed(void **state)
+{
+	uint8_t caps[4096] = { 1, 0, 0, 0, 3 };
+
+	assert_false(sr_nvme_parse_caps(caps));
+	caps[33] = 1;
+	assert_true(sr_nvme_parse_caps(caps));
+	caps[33] = 0;
+	caps[64] = 8;
+	assert_true(sr_nvme_parse_caps(caps));
+}
+
+/* A device without flexible resources has nothing noted. */
+static void nvme_without_resources_is_left_alone(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *none = json_object();
+
+	assert_int_equal(sr_step_vf_nvme.apply(&h->env, DISK "/1", "vq=2 vi=1", none, &h->err), 0);
+	assert_int_equal(end(h, &sr_step_vf_nvme, DISK "/1", "vq=2 vi=1", none), 0);
+}
+
 static void read_inventory(struct host *h, struct inventory *inv)
 {
 	assert_int_equal(sr_inventory_read(h->root, true, inv, &h->err), 0);
@@ -554,6 +625,79 @@ static void inventory_finds_open_nodes(void **state)
 	read_inventory(h, &inv);
 	assert_int_equal(device(&inv, DISK)->holder_kind, INV_HOLDER_PROCESS);
 	assert_string_equal(device(&inv, DISK)->holder, "pid 99 (fio) has /dev/nvme0n1 open");
+}
+
+static void inventory_finds_gpu_users(void **state)
+{
+	static const struct fake_pci gpu = {
+		"0000:43:00.0", "pci0000:40", "0x10de 0x2330 0x030200", NULL, 4, 0
+	};
+	struct host *h = *state;
+	_cleanup_inventory_ struct inventory inv = { 0 };
+
+	fake_pci_device(h->fake, &gpu);
+	fake_file(h->fake, "/proc/driver/nvidia/gpus/" DISK "/information",
+		  "Model: \t\t X\nDevice Minor: \t 0");
+	fake_file(h->fake, "/proc/driver/nvidia/gpus/0000:43:00.0/information",
+		  "Model: \t\t X\nBus Location: \t 0000:43:00.0\nDevice Minor: \t 12\n"
+		  "GPU Excluded:\t No");
+	fake_link(h->fake, "/proc/99/fd/3", "/dev/nvidiactl");
+	fake_link(h->fake, "/proc/99/fd/4", "/dev/nvidia12");
+	fake_file(h->fake, "/proc/99/comm", "train");
+	read_inventory(h, &inv);
+	assert_string_equal(device(&inv, "0000:43:00.0")->holder,
+			    "pid 99 (train) has /dev/nvidia12 open");
+	assert_int_equal(device(&inv, DISK)->holder_kind, INV_HOLDER_NONE);
+}
+
+static void inventory_names_interfaces_on_top(void **state)
+{
+	struct host *h = *state;
+	_cleanup_inventory_ struct inventory inv = { 0 };
+
+	fake_dir(h->fake, REAL_PF "/net/eth0");
+	fake_file(h->fake, "/sys/class/net/eth0/flags", "0x1002");
+	fake_link(h->fake, "/sys/class/net/eth0/upper_macvlan0", "../macvlan0");
+	read_inventory(h, &inv);
+	assert_int_equal(device(&inv, PF)->holder_kind, INV_HOLDER_NETDEV);
+	assert_string_equal(device(&inv, PF)->holder, "network interface eth0 carries macvlan0");
+}
+
+/* An empty directory: the interface was moved; none at all: the driver makes no interface. */
+static void inventory_sees_other_namespaces(void **state)
+{
+	struct host *h = *state;
+	_cleanup_inventory_ struct inventory inv = { 0 };
+
+	read_inventory(h, &inv);
+	assert_int_equal(device(&inv, PF)->holder_kind, INV_HOLDER_NONE);
+	fake_dir(h->fake, REAL_PF "/net");
+	fake_dir(h->fake, REAL_DISK "/net");
+	inventory_done(&inv);
+	read_inventory(h, &inv);
+	assert_int_equal(device(&inv, PF)->holder_kind, INV_HOLDER_NETDEV);
+	assert_non_null(strstr(device(&inv, PF)->holder, "another network namespace"));
+	assert_int_equal(device(&inv, DISK)->holder_kind, INV_HOLDER_NONE);
+}
+
+/* What waits for the lock of the device is not read: nothing would come back. */
+static void inventory_spares_quarantined(void **state)
+{
+	struct host *h = *state;
+	_cleanup_inventory_ struct inventory inv = { 0 };
+	_cleanup_json_ json_t *prior = NULL;
+	struct cv_quarantine q = { .reason = "test" };
+
+	assert_int_equal(begin(h, &sr_step_numvfs, PF, "7", &prior), 0);
+	fake_file(h->fake, REAL_PF "/driver_override", "never-read");
+	fake_file(h->fake, REAL_PF "/sriov_numvfs", "3");
+	assert_int_equal(cv_parse_bdf(PF, &q.bdf), 0);
+	assert_int_equal(cv_quarantine_add(h->root, &q, NULL), 0);
+	read_inventory(h, &inv);
+	assert_true(device(&inv, PF)->is_quarantined);
+	assert_string_equal(device(&inv, PF)->driver_override, "");
+	assert_int_equal(device(&inv, PF)->sriov.num, 7);
+	assert_ptr_equal(&inv.devs[device(&inv, VF1)->pf], device(&inv, PF));
 }
 
 static void inventory_survives_lies(void **state)
@@ -715,6 +859,38 @@ static void iommu_is_judged_by_effect(void **state)
 	assert_true(inv.host.has_vfio_pci);
 }
 
+static int fill(void *data)
+{
+	*(int *)data += 1;
+	return 7;
+}
+
+static int fill_and_hang(void *data)
+{
+	*(int *)data += 1;
+	pause();
+	return 0;
+}
+
+static void children_fill_or_time_out(void **state)
+{
+	struct host *h = *state;
+	char text[4];
+	int data = 41;
+
+	assert_int_equal(sr_child_fill(fill, &data, sizeof(data), 10000), 7);
+	assert_int_equal(data, 42);
+	assert_int_equal(sr_child_fill(fill_and_hang, &data, sizeof(data), 50), -ETIMEDOUT);
+	assert_int_equal(data, 42);
+	assert_int_equal(
+		sr_read_deadline(h->root, DEV PF "/sriov_totalvfs", text, sizeof(text), 10000), 0);
+	assert_string_equal(text, "7");
+	assert_int_equal(sr_read_deadline(h->root, DEV PF "/vendor", text, sizeof(text), 10000),
+			 -ENAMETOOLONG);
+	assert_int_equal(sr_read_deadline(h->root, DEV PF "/none", text, sizeof(text), 10000),
+			 -ENOENT);
+}
+
 #define with_host(test) cmocka_unit_test_setup_teardown(test, make_host, drop_host)
 
 int main(void)
@@ -727,11 +903,13 @@ int main(void)
 		with_host(numvfs_explains_errnos),
 		with_host(numvfs_gives_up_on_partial),
 		with_host(numvfs_that_hangs_is_quarantined),
+		with_host(numvfs_keeps_vfs_in_use),
 		with_host(numvfs_waits_for_users),
 		with_host(bind_goes_there_and_back),
 		with_host(bind_brings_back_override_and_nothing),
 		with_host(bind_gives_vf_back_without_autoprobe),
 		with_host(bind_that_hangs_is_quarantined),
+		with_host(bind_sees_a_late_unbind),
 		with_host(bind_refuses_unknown_driver),
 		with_host(group_needs_all_members),
 		with_host(group_owner_changes_and_returns),
@@ -739,14 +917,21 @@ int main(void)
 		with_host(every_failure_is_undone),
 		with_host(vf_settings_are_checked),
 		cmocka_unit_test(nvme_list_is_parsed),
+		cmocka_unit_test(nvme_caps_are_parsed),
+		with_host(nvme_without_resources_is_left_alone),
 		with_host(inventory_sees_vfs),
 		with_host(inventory_names_holders),
 		with_host(inventory_finds_open_nodes),
+		with_host(inventory_finds_gpu_users),
+		with_host(inventory_names_interfaces_on_top),
+		with_host(inventory_sees_other_namespaces),
+		with_host(inventory_spares_quarantined),
 		with_host(inventory_survives_lies),
 		cmocka_unit_test(chains_are_parsed),
 		cmocka_unit_test(inventory_reads_config_space),
 		with_host(host_without_pci_is_empty),
 		with_host(iommu_is_judged_by_effect),
+		with_host(children_fill_or_time_out),
 	};
 
 	return cmocka_run_group_tests_name("sriov", tests, NULL, NULL);
