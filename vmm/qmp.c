@@ -14,6 +14,7 @@
 
 #define MESSAGE_MAX (4U << 20)
 #define EVENTS_MAX 256
+#define ROUND_MS 200 /* between two looks at a VMM that starts */
 
 /**
  * struct vmm_qmp - one connection
@@ -189,7 +190,53 @@ static int run_command(struct vmm_qmp *q, const char *command, json_t *arguments
 	return 0;
 }
 
-static int read_greeting(struct vmm_qmp *q, uint64_t end)
+/**
+ * struct opening - the start of a connection
+ * @check:      NULL when nobody watches the VMM
+ * @is_stopped: by @check, which filled the error
+ */
+struct opening {
+	unsigned int deadline_ms;
+	uint64_t end;
+	int (*check)(void *ctx, struct cv_error *err);
+	void *ctx;
+	bool is_stopped;
+};
+
+static bool is_not_yet(int r)
+{
+	return r == -ENOENT || r == -ECONNREFUSED || r == -EAGAIN;
+}
+
+static uint64_t round_end(const struct opening *o)
+{
+	uint64_t end = vmm_clock_end(ROUND_MS);
+
+	return o->check && end < o->end ? end : o->end;
+}
+
+/* Repeats @wait until it ends or the time is over; it can be called again after -ETIMEDOUT. */
+static int wait_in_rounds(struct vmm_qmp *q, struct opening *o,
+			  int (*wait)(struct vmm_qmp *q, uint64_t end), struct cv_error *err)
+{
+	int r;
+
+	do {
+		r = wait(q, round_end(o));
+		if ((r != -ETIMEDOUT && !is_not_yet(r)) || vmm_clock_left(o->end) == 0)
+			return r;
+		r = o->check ? o->check(o->ctx, err) : 0;
+	} while (r >= 0);
+	o->is_stopped = true;
+	return r;
+}
+
+static int wait_listening(struct vmm_qmp *q, uint64_t end)
+{
+	return vmm_stream_connect(&q->stream, q->path, MESSAGE_MAX, end);
+}
+
+static int wait_greeting(struct vmm_qmp *q, uint64_t end)
 {
 	_cleanup_json_ json_t *m = NULL;
 	int r = read_message(q, end, &m);
@@ -199,9 +246,20 @@ static int read_greeting(struct vmm_qmp *q, uint64_t end)
 	return json_is_object(json_object_get(m, "QMP")) ? 0 : -EPROTO;
 }
 
+/* QEMU greets from a thread of its own; it answers once all devices are there. */
+static int wait_agreed(struct vmm_qmp *q, uint64_t end)
+{
+	_cleanup_json_ json_t *answer = NULL;
+	int r = read_answer(q, q->last_id, end, &answer);
+
+	if (r < 0)
+		return r;
+	return json_object_get(answer, "error") ? -EREMOTEIO : 0;
+}
+
 static int connect_failed(const char *path, int r, unsigned int deadline_ms, struct cv_error *err)
 {
-	if (r != -ENOENT && r != -ECONNREFUSED && r != -EAGAIN)
+	if (!is_not_yet(r))
 		return cv_fail_errno(err, r, path, "cannot connect to the VMM");
 	cv_fail(err, -ETIMEDOUT, CV_EXIT_TIMEOUT, "QMP_TIMEOUT", path,
 		"no VMM listened within %u ms", deadline_ms);
@@ -209,27 +267,56 @@ static int connect_failed(const char *path, int r, unsigned int deadline_ms, str
 	return -ETIMEDOUT;
 }
 
-int vmm_qmp_open(const char *path, unsigned int deadline_ms, struct vmm_qmp **ret,
-		 struct cv_error *err)
+static int negotiate(struct vmm_qmp *q, struct opening *o, struct cv_error *err)
+{
+	int r = send_command(q, "qmp_capabilities", NULL, o->end);
+
+	if (r >= 0)
+		r = wait_in_rounds(q, o, wait_agreed, err);
+	if (r == -EREMOTEIO && !o->is_stopped)
+		return answer_failed(q, "qmp_capabilities", NULL, err);
+	return r < 0 && !o->is_stopped ? exchange_failed(q, r, "qmp_capabilities", err) : r;
+}
+
+static int open_watched(struct vmm_qmp *q, struct opening *o, struct cv_error *err)
+{
+	int r = wait_in_rounds(q, o, wait_listening, err);
+
+	if (r < 0)
+		return o->is_stopped ? r : connect_failed(q->path, r, o->deadline_ms, err);
+	r = wait_in_rounds(q, o, wait_greeting, err);
+	if (r < 0)
+		return o->is_stopped ? r : exchange_failed(q, r, "the greeting", err);
+	return negotiate(q, o, err);
+}
+
+int vmm_qmp_open_watched(const char *path, unsigned int deadline_ms,
+			 int (*check)(void *ctx, struct cv_error *err), void *ctx,
+			 struct vmm_qmp **ret, struct cv_error *err)
 {
 	_cleanup_(vmm_qmp_closep) struct vmm_qmp *q = NULL;
-	uint64_t end = vmm_clock_end(deadline_ms);
+	struct opening o = {
+		.deadline_ms = deadline_ms,
+		.end = vmm_clock_end(deadline_ms),
+		.check = check,
+		.ctx = ctx,
+	};
 	int r;
 
 	r = qmp_new(path, &q);
 	if (r < 0)
 		return cv_fail_errno(err, r, path, "cannot connect to the VMM");
-	r = vmm_stream_connect(&q->stream, path, MESSAGE_MAX, end);
-	if (r < 0)
-		return connect_failed(path, r, deadline_ms, err);
-	r = read_greeting(q, end);
-	if (r < 0)
-		return exchange_failed(q, r, "the greeting", err);
-	r = run_command(q, "qmp_capabilities", NULL, end, NULL, err);
+	r = open_watched(q, &o, err);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(q);
 	return 0;
+}
+
+int vmm_qmp_open(const char *path, unsigned int deadline_ms, struct vmm_qmp **ret,
+		 struct cv_error *err)
+{
+	return vmm_qmp_open_watched(path, deadline_ms, NULL, NULL, ret, err);
 }
 
 int vmm_qmp_command(struct vmm_qmp *q, const char *command, struct json_t *arguments,

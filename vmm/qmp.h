@@ -18,6 +18,14 @@ struct vmm_qmp;
  */
 int vmm_qmp_open(const char *path, unsigned int deadline_ms, struct vmm_qmp **ret,
 		 struct cv_error *err);
+/**
+ * vmm_qmp_open_watched() - vmm_qmp_open() for a VMM that may take minutes to start
+ * @check: called every 200 ms of the wait; what it returns below 0 ends it, with @err filled by it
+ * @ctx:   its first argument
+ */
+int vmm_qmp_open_watched(const char *path, unsigned int deadline_ms,
+			 int (*check)(void *ctx, struct cv_error *err), void *ctx,
+			 struct vmm_qmp **ret, struct cv_error *err);
 void vmm_qmp_close(struct vmm_qmp *q);
 static inline void vmm_qmp_closep(struct vmm_qmp **q)
 {

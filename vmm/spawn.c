@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -55,24 +56,29 @@ static int check_fds(const struct vmm_spawn *s, struct cv_error *err)
 	return 0;
 }
 
-/* Supplementary groups by the user database; a uid that it does not know, or cannot
- * look up, has only its group. */
-static int find_groups(const struct vmm_spawn *s, struct spawn_child *c)
+int vmm_groups(uid_t uid, gid_t gid, gid_t ret_groups[VMM_GROUPS_MAX], size_t *ret_n)
 {
 	_cleanup_free_ char *buf = malloc(PASSWD_SIZE);
 	struct passwd pw, *found = NULL;
-	int n = SPAWN_GROUPS_MAX;
+	int n = VMM_GROUPS_MAX;
 
 	if (!buf)
 		return -ENOMEM;
-	c->groups[0] = s->gid;
-	c->n_groups = 1;
-	if (getpwuid_r(s->uid, &pw, buf, PASSWD_SIZE, &found) != 0 || !found)
+	ret_groups[0] = gid;
+	*ret_n = 1;
+	if (getpwuid_r(uid, &pw, buf, PASSWD_SIZE, &found) != 0 || !found)
 		return 0;
-	if (getgrouplist(pw.pw_name, s->gid, c->groups, &n) < 0)
+	if (getgrouplist(pw.pw_name, gid, ret_groups, &n) < 0)
 		return -E2BIG;
-	c->n_groups = (size_t)n;
+	*ret_n = (size_t)n;
 	return 0;
+}
+
+int vmm_cap_files(pid_t pid, uint64_t bytes)
+{
+	struct rlimit l = { .rlim_cur = bytes, .rlim_max = bytes };
+
+	return prlimit(pid, RLIMIT_FSIZE, &l, NULL) < 0 ? -errno : 0;
 }
 
 /* The child moves 0, 1 and 2 about: what it needs until then lies above, also when the caller had
@@ -238,7 +244,7 @@ int vmm_spawn(const struct vmm_spawn *s, pid_t *ret_pid, struct cv_error *err)
 		r = check_fds(s, err);
 	if (r < 0)
 		return r;
-	r = find_groups(s, &c);
+	r = vmm_groups(s->uid, s->gid, c.groups, &c.n_groups);
 	if (r < 0)
 		return cv_fail_errno(err, r, s->argv[0], "cannot find the groups of uid %u",
 				     s->uid);

@@ -36,8 +36,8 @@ struct vmm_spawn {
 /**
  * vmm_spawn() - start the process and wait until it executes @argv[0]
  *
- * The process leads its own session, works in "/", has umask 077, default signals, stdin from
- * /dev/null, no core dumps, no capabilities, PR_SET_NO_NEW_PRIVS and an environment of PATH and LANG.
+ * The process leads its own session, works in "/", has umask 077, default signals (but SIGXFSZ is
+ * ignored, for vmm_cap_files()), an empty signal mask, stdin from /dev/null, no core dumps, no capabilities, PR_SET_NO_NEW_PRIVS and an environment of PATH and LANG.
  * When the caller dies before @enter returned, the child ends without executing anything.
  * The caller is its parent: it becomes a zombie if it ends first.
  *
@@ -46,5 +46,26 @@ struct vmm_spawn {
  * what failed in the child, named in @err. On failure no child is left.
  */
 int vmm_spawn(const struct vmm_spawn *s, pid_t *ret_pid, struct cv_error *err);
+
+#define VMM_GROUPS_MAX 256
+
+/**
+ * vmm_groups() - the supplementary groups that a VMM of this user gets
+ *
+ * By the user database; a uid that it does not know, or cannot look up, has only its group.
+ * Return: 0; -E2BIG for more than VMM_GROUPS_MAX; -ENOMEM.
+ */
+int vmm_groups(uid_t uid, gid_t gid, gid_t ret_groups[VMM_GROUPS_MAX], size_t *ret_n);
+
+/**
+ * vmm_cap_files() - no file that the VMM writes grows beyond @bytes from now on (RLIMIT_FSIZE)
+ * @pid: started by vmm_spawn() and not waited for
+ *
+ * What the guest says on its console goes to a file, and would fill the file system. A write beyond
+ * the limit fails in the VMM with EFBIG. The limit also holds for ftruncate(2) of memory files: only
+ * after the VMM has made the guest's memory, but before the guest runs.
+ * Return: 0, -ESRCH, -EPERM.
+ */
+int vmm_cap_files(pid_t pid, uint64_t bytes);
 
 #endif

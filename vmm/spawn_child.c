@@ -21,15 +21,18 @@
 #define EXIT_NOT_STARTED 127
 
 /* Ignored signals would stay ignored in the VMM. By the system call: libc refuses to touch those it
- * uses itself, and whoever started carve may have ignored them. SIGKILL and SIGSTOP say EINVAL. */
+ * uses itself, and whoever started carve may have ignored them. SIGKILL and SIGSTOP say EINVAL.
+ * SIGXFSZ alone is ignored: a log that reached its limit must not end the VMM. */
 static int reset_signals(const struct spawn_child *c)
 {
 	/* the kernel's struct sigaction: handler, flags, restorer, mask; all zero is SIG_DFL */
 	const unsigned long dfl[4] = { 0 };
+	const unsigned long ign[4] = { (unsigned long)SIG_IGN };
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		syscall(SYS_rt_sigaction, sig, dfl, NULL, sizeof(unsigned long));
+		syscall(SYS_rt_sigaction, sig, sig == SIGXFSZ ? ign : dfl, NULL,
+			sizeof(unsigned long));
 	sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }

@@ -9,8 +9,6 @@
 
 #include "vmm/spawn.h"
 
-#define SPAWN_GROUPS_MAX 256
-
 /** enum spawn_step - what the child does, in this order */
 enum spawn_step {
 	SPAWN_STEP_SIGNALS,
@@ -33,7 +31,7 @@ enum spawn_step {
 struct spawn_child {
 	const struct vmm_spawn *spawn;
 	bool is_switching;
-	gid_t groups[SPAWN_GROUPS_MAX];
+	gid_t groups[VMM_GROUPS_MAX];
 	size_t n_groups;
 	int log_fd;
 	int null_fd;

@@ -225,6 +225,61 @@ static void test_no_listener(void **state)
 	assert_true(now_ms() - start >= SHORT_MS && now_ms() - start < SHORT_MS + 2000);
 }
 
+/* Ends the wait at the @last-th look. */
+struct watch {
+	unsigned int n, last;
+};
+
+static int look(void *ctx, struct cv_error *err)
+{
+	struct watch *w = ctx;
+
+	return ++w->n < w->last ? 0 : cv_fail(err, -ECHILD, CV_EXIT_GUEST, "TEST", NULL, "gone");
+}
+
+static void check_watched(const char *path)
+{
+	struct watch w = { .last = 2 };
+	struct vmm_qmp *q = NULL;
+	struct cv_error err = { 0 };
+	uint64_t start = now_ms();
+
+	assert_int_equal(vmm_qmp_open_watched(path, LONG_MS, look, &w, &q, &err), -ECHILD);
+	assert_string_equal(err.code, "TEST");
+	assert_null(q);
+	assert_int_equal(w.n, 2);
+	assert_true(now_ms() - start < 3000);
+}
+
+static void test_watched_no_listener(void **state)
+{
+	check_watched("/tmp/test-qmp.nobody");
+}
+
+static void test_watched_silence(void **state)
+{
+	SERVER(s, { .sleep_ms = 1000 });
+
+	server_start(&s);
+	check_watched(s.path);
+	server_stop(&s);
+}
+
+static void test_watched_slow_start(void **state)
+{
+	SERVER(s, { .sleep_ms = 500 }, { .say = GREETING, .split = 9 },
+	       { .expect = "qmp_capabilities" }, { .sleep_ms = 500 },
+	       { .say = "{\"return\": {}, \"id\": %d}\r\n" });
+	struct watch w = { .last = 100 };
+	struct vmm_qmp *q = NULL;
+
+	server_start(&s);
+	assert_int_equal(vmm_qmp_open_watched(s.path, LONG_MS, look, &w, &q, NULL), 0);
+	assert_true(w.n >= 3);
+	vmm_qmp_close(q);
+	server_stop(&s);
+}
+
 static void test_long_path(void **state)
 {
 	char path[200];
@@ -404,14 +459,25 @@ static void test_vcpus(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command),		cmocka_unit_test(test_late_listener),
-		cmocka_unit_test(test_no_listener),	cmocka_unit_test(test_long_path),
-		cmocka_unit_test(test_events),		cmocka_unit_test(test_error),
-		cmocka_unit_test(test_split_reads),	cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_silent_greeting), cmocka_unit_test(test_dribble),
-		cmocka_unit_test(test_not_qmp),		cmocka_unit_test(test_garbage_answer),
-		cmocka_unit_test(test_endless_line),	cmocka_unit_test(test_close),
-		cmocka_unit_test(test_close_first),	cmocka_unit_test(test_vcpus),
+		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_late_listener),
+		cmocka_unit_test(test_no_listener),
+		cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_error),
+		cmocka_unit_test(test_split_reads),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_silent_greeting),
+		cmocka_unit_test(test_dribble),
+		cmocka_unit_test(test_not_qmp),
+		cmocka_unit_test(test_garbage_answer),
+		cmocka_unit_test(test_endless_line),
+		cmocka_unit_test(test_close),
+		cmocka_unit_test(test_close_first),
+		cmocka_unit_test(test_vcpus),
+		cmocka_unit_test(test_watched_no_listener),
+		cmocka_unit_test(test_watched_silence),
+		cmocka_unit_test(test_watched_slow_start),
 	};
 
 	return cmocka_run_group_tests_name("qmp", tests, NULL, NULL);

@@ -118,9 +118,15 @@ static void test_surroundings(void **state)
 	char text[LOG_MAX];
 	unsigned int sid = 0, pid = 1;
 
+	sigset_t blocked, old;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, &old);
 	signal(SIGUSR1, SIG_IGN);
 	run_script(*state, ABOUT, text);
 	signal(SIGUSR1, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	assert_has(text, "umask 0077\n");
 	assert_has(text, "core 0\n");
 	assert_has(text, "cwd /\n");
@@ -131,7 +137,7 @@ static void test_surroundings(void **state)
 	assert_has(text, "CapEff:\t0000000000000000\n");
 	assert_has(text, "CapAmb:\t0000000000000000\n");
 	assert_has(text, "SigBlk:\t0000000000000000\n");
-	assert_has(text, "SigIgn:\t0000000000000000\n");
+	assert_has(text, "SigIgn:\t0000000001000000\n"); /* SIGXFSZ, bit 24 */
 	assert_has(text, "env LANG PATH\n");
 	assert_int_equal(sscanf(strstr(text, "sid "), "sid %u pid %u", &sid, &pid), 2);
 	assert_int_equal(sid, pid);
@@ -336,6 +342,55 @@ static void test_parent_dies(void **state)
 	assert_string_equal(text, "");
 }
 
+/* Return: 0, or the number of what went wrong. */
+static int try_cap(struct fixture *f)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() == 0 && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+		return 1;
+	f->spawn.uid = 0;
+	if (vmm_spawn(&f->spawn, &pid, NULL) < 0)
+		return 2;
+	if (vmm_cap_files(pid, 65536) < 0)
+		return 3;
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return 4;
+	return WEXITSTATUS(status);
+}
+
+/* As the VMM's own user: root may be without the right to limit others. */
+static void test_cap_files(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	int status;
+	pid_t pid;
+
+	f->argv[2] = "while [ \"$(ulimit -f)\" = unlimited ]; do sleep 0.02; done; "
+		     "head -c 300000 /dev/zero; exit 7";
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(try_cap(f));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_int_equal(stat(f->log_path, &st), 0);
+	assert_int_equal(st.st_size, 65536);
+}
+
+static void test_groups(void **state)
+{
+	gid_t groups[VMM_GROUPS_MAX];
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(vmm_groups(4000000000U, 77, groups, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(groups[0], 77);
+}
+
 /* A cgroup v2 where this test may make one: -1 if there is none. */
 static int make_cgroup(char path[128])
 {
@@ -378,7 +433,7 @@ static void test_log_tail(void **state)
 
 	assert_string_equal(tail, "");
 	free(tail);
-	assert_true(write(f->log_fd, "first\nsecond \033[31m\nthird\n\n", 27) == 27);
+	assert_true(write(f->log_fd, "first\nsecond \033[31m\nthird\n\n", 26) == 26);
 	tail = vmm_log_tail(f->dir, 100);
 	assert_string_equal(tail, "first\nsecond ?[31m\nthird");
 	free(tail);
@@ -402,6 +457,27 @@ static void test_log_is_a_link(void **state)
 	free(tail);
 }
 
+static void test_read_tail(void **state)
+{
+	struct fixture *f = *state;
+	char *tail = vmm_read_tail(f->dir, "other.log", 100), path[80];
+
+	assert_null(tail);
+	assert_true(write(f->log_fd, "one\ntwo\0x\n", 10) == 10);
+	tail = vmm_read_tail(f->dir, "vmm.log", 100);
+	assert_string_equal(tail, "one\ntwo?x\n");
+	free(tail);
+	tail = vmm_read_tail(f->dir, "vmm.log", 8);
+	assert_string_equal(tail, "two?x\n");
+	free(tail);
+	/* a second name of a file that may be somebody else's */
+	snprintf(path, sizeof(path), "%s/console.log", f->dir);
+	assert_int_equal(link(f->log_path, path), 0);
+	tail = vmm_read_tail(f->dir, "console.log", 100);
+	unlink(path);
+	assert_null(tail);
+}
+
 static void test_find(void **state)
 {
 	assert_ptr_equal(vmm_backend_find("qemu"), &vmm_backend_qemu);
@@ -418,7 +494,8 @@ int main(void)
 		TEST(test_without_root), TEST(test_memlock),	    TEST(test_exec_error),
 		TEST(test_enter_fails),	 TEST(test_enter_is_first), TEST(test_parent_dies),
 		TEST(test_cgroup),	 TEST(test_log_tail),	    TEST(test_log_is_a_link),
-		TEST(test_find),
+		TEST(test_find),	 TEST(test_cap_files),	    TEST(test_groups),
+		TEST(test_read_tail),
 	};
 
 	return cmocka_run_group_tests_name("spawn", tests, NULL, NULL);

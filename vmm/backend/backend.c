@@ -22,19 +22,31 @@ const struct vmm_backend_ops *vmm_backend_find(const char *name)
 	return NULL;
 }
 
-/* Up to @max_bytes from the end of the log, NULL if there is none. The directory belongs to the VM's
- * user: what lies there instead of a plain file is not read. */
-static char *read_end(const char *vm_dir, size_t max_bytes)
+/* From the first whole line on, as a string. */
+static void trim_start(char *text, size_t len, bool is_cut)
+{
+	char *nl;
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\0')
+			text[i] = '?';
+	text[len] = '\0';
+	nl = is_cut ? strchr(text, '\n') : NULL;
+	if (nl)
+		memmove(text, nl + 1, strlen(nl));
+}
+
+char *vmm_read_tail(const char *dir, const char *file, size_t max_bytes)
 {
 	char path[CV_PATH_MAX];
-	_cleanup_close_ int fd = open(cv_pathf(path, "%s/vmm.log", vm_dir),
-				      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	_cleanup_close_ int fd = open(cv_pathf(path, "%s/%s", dir, file),
+				      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
 	off_t from;
 	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return NULL;
 	text = calloc(1, max_bytes + 1);
 	if (!text)
@@ -43,9 +55,7 @@ static char *read_end(const char *vm_dir, size_t max_bytes)
 	n = pread(fd, text, max_bytes, from);
 	if (n < 0)
 		return NULL;
-	text[n] = '\0';
-	if (from > 0 && strchr(text, '\n'))
-		memmove(text, strchr(text, '\n') + 1, strlen(strchr(text, '\n')));
+	trim_start(text, (size_t)n, from > 0);
 	return TAKE_PTR(text);
 }
 
@@ -64,7 +74,7 @@ static void make_printable(char *text)
 
 char *vmm_log_tail(const char *vm_dir, size_t max_bytes)
 {
-	char *text = read_end(vm_dir, max_bytes);
+	char *text = vmm_read_tail(vm_dir, "vmm.log", max_bytes);
 
 	if (!text)
 		return strdup("");

@@ -13,7 +13,7 @@
 /**
  * struct vmm_launch - what the launcher hands over; borrowed for the call
  * @plan:       finished plan, its devices bound and its pages there
- * @vm_dir:     absolute; qmp.sock, console.sock, guest.sock, vmm.log are made there
+ * @vm_dir:     absolute; qmp.sock, carve.sock, console.sock, guest.sock, vmm.log are made there
  * @hypervisor_fd: opened hypervisor device (/dev/kvm, /dev/carve), inherited by the VMM
  * @cgroup_fd:  the VMM is born inside this cgroup (clone3 CLONE_INTO_CGROUP)
  * @uid, @gid:  user the VMM runs as; never 0
@@ -41,8 +41,8 @@ struct vmm_launch {
  *          descriptors beyond those named, PR_SET_NO_NEW_PRIVS, no capabilities; returns once the
  *          process was started. Its stdout and stderr go to VM_DIR/vmm.log.
  *
- * Guarantees: after start() the socket VM_DIR/qmp.sock appears or the process ends with its reason in
- * vmm.log.
+ * Guarantees: after start() the sockets VM_DIR/qmp.sock (for the user) and VM_DIR/carve.sock (for
+ * Carve; a monitor serves one client at a time) appear, or the process ends with its reason in vmm.log.
  */
 struct vmm_backend_ops {
 	const char *name;
@@ -54,6 +54,18 @@ struct vmm_backend_ops {
 const struct vmm_backend_ops *vmm_backend_find(const char *name);
 /** vmm_log_tail() - last lines of VM_DIR/vmm.log for an error message; heap string, never NULL. */
 char *vmm_log_tail(const char *vm_dir, size_t max_bytes);
+
+/**
+ * vmm_read_tail() - the end of a file that the VMM wrote
+ * @dir:       the VM's directory of the user, in which anything may lie
+ * @file:      name in it
+ * @max_bytes: at most that much is read, from the first whole line on
+ *
+ * NUL bytes become '?'; nothing else is changed: it may hold control characters.
+ * Return: a heap string owned by the caller; NULL when there is no such file, when it is no plain
+ * file (a link, a FIFO, a file with another name), or when out of memory.
+ */
+char *vmm_read_tail(const char *dir, const char *file, size_t max_bytes);
 
 extern const struct vmm_backend_ops vmm_backend_qemu;
 
