@@ -149,7 +149,13 @@ static bool is_disk_mount(const char *line, size_t len, size_t index)
 
 static bool is_memory_total(const char *line, size_t len, size_t index)
 {
-	return memmem(line, len, "MemTotal:", 9) || memmem(line, len, "MemFree:", 8);
+	static const char *const keys[] = { "MemTotal:", "MemFree:", "FilePages:", "Shmem:",
+					    "SReclaimable:" };
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(keys); i++)
+		if (memmem(line, len, keys[i], strlen(keys[i])))
+			return true;
+	return false;
 }
 
 static bool is_memlock(const char *line, size_t len, size_t index)

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* carve run: plan, lease, apply through the journal, launch. */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <linux/kvm.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,22 +24,33 @@
 #include "tools/verify.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
+#include "vmm/spawn.h"
 
 #define DEADLINE_MS 20000
 
 struct start {
 	struct cmd *c;
+	struct spec *specs;
+	struct verify_request verify;
 	struct plan plan;
 	struct inventory inv;
 	struct site site;
 	uid_t uid;
 	gid_t gid;
+	int hypervisor_fd;
 	struct cv_owner owner;
 	struct launch launch;
 	json_t *timings;
 };
 
 /* ---- before anything is changed ---- */
+
+static int refuse_root(struct start *s, const char *what)
+{
+	cv_fail(&s->c->err, -EPERM, CV_EXIT_USAGE, "ROOT_VMM", s->plan.user, "%s", what);
+	cv_error_hint(&s->c->err, "name an unprivileged user: user: in the spec");
+	return -EPERM;
+}
 
 static int find_user(struct start *s)
 {
@@ -50,12 +66,10 @@ static int find_user(struct start *s)
 			      s->plan.user);
 		return -ENOENT;
 	}
-	if (pw->pw_uid == 0) {
-		cv_fail(&s->c->err, -EPERM, CV_EXIT_USAGE, "ROOT_VMM", s->plan.user,
-			"the VMM never runs as root");
-		cv_error_hint(&s->c->err, "name an unprivileged user: user: in the spec");
-		return -EPERM;
-	}
+	if (pw->pw_uid == 0)
+		return refuse_root(s, "the VMM never runs as root");
+	if (pw->pw_gid == 0)
+		return refuse_root(s, "the VMM never runs in the group of root");
 	s->uid = pw->pw_uid;
 	s->gid = pw->pw_gid;
 	return 0;
@@ -65,13 +79,15 @@ struct readable {
 	const char *path;
 	uid_t uid;
 	gid_t gid;
+	gid_t groups[VMM_GROUPS_MAX];
+	size_t n_groups;
 };
 
 static int try_read(void *arg)
 {
 	const struct readable *f = arg;
 
-	if (setgroups(0, NULL) < 0 || setgid(f->gid) < 0 || setuid(f->uid) < 0 ||
+	if (setgroups(f->n_groups, f->groups) < 0 || setgid(f->gid) < 0 || setuid(f->uid) < 0 ||
 	    access(f->path, R_OK) < 0)
 		return -errno;
 	return 0;
@@ -80,12 +96,13 @@ static int try_read(void *arg)
 /* The VMM opens kernel and initrd itself, as its user. */
 static int check_readable(struct start *s, const char *path, const char *what)
 {
-	struct readable f = { path, s->uid, s->gid };
+	struct readable f = { .path = path, .uid = s->uid, .gid = s->gid };
 	int result = 0, r;
 
 	if (!path[0])
 		return 0;
-	r = cv_child_run(try_read, &f, 5000, &result);
+	r = vmm_groups(f.uid, f.gid, f.groups, &f.n_groups);
+	r = r ?: cv_child_run(try_read, &f, 5000, &result);
 	r = r < 0 ? r : result;
 	if (r == 0)
 		return 0;
@@ -106,15 +123,53 @@ static int check_backend(struct start *s)
 	return backend->probe(&version, &s->c->err);
 }
 
-static int check_kvm(struct start *s)
+static int no_kvm(struct start *s)
 {
-	if (s->inv.host.has_kvm || strcmp(s->plan.hypervisor, "carve") == 0 ||
-	    s->plan.hypervisor[0] == '/')
-		return 0;
 	cv_fail(&s->c->err, -ENODEV, CV_EXIT_PRECONDITION, "NO_KVM", "/dev/kvm",
 		"this host has no KVM");
 	cv_error_hint(&s->c->err, "load kvm_amd or kvm_intel; carve audit tells what is missing");
 	return -ENODEV;
+}
+
+static int bad_hypervisor(struct start *s, const char *path, const char *found)
+{
+	cv_fail(&s->c->err, -ENODEV, CV_EXIT_PRECONDITION, "NO_HYPERVISOR", path,
+		"this is no hypervisor that a VM can run on");
+	cv_error_found(&s->c->err, "%s", found);
+	cv_error_wanted(&s->c->err, "a character device that speaks the KVM API, version %d",
+			KVM_API_VERSION);
+	cv_error_hint(&s->c->err, "hypervisor: auto in the spec takes the one of this host");
+	return -ENODEV;
+}
+
+static const char *hypervisor_path(const struct plan *p)
+{
+	if (p->hypervisor[0] == '/')
+		return p->hypervisor;
+	return strcmp(p->hypervisor, "carve") == 0 ? "/dev/carve" : "/dev/kvm";
+}
+
+/* The VM's user gets this descriptor, opened as root: only what is a hypervisor may go there. */
+static int open_hypervisor(struct start *s)
+{
+	const char *path = hypervisor_path(&s->plan);
+	_cleanup_close_ int fd = cv_open(
+		s->c->root, path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct stat st;
+
+	if (fd == -ENOENT && strcmp(path, "/dev/kvm") == 0)
+		return no_kvm(s);
+	if (fd < 0)
+		return bad_hypervisor(s, path, strerror(-fd));
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+		return bad_hypervisor(s, path, "no character device");
+	int version = ioctl(fd, KVM_GET_API_VERSION, 0);
+	if (version < 0)
+		return bad_hypervisor(s, path, "a device that does not speak the KVM API");
+	if (version != KVM_API_VERSION)
+		return bad_hypervisor(s, path, "another version of the KVM API");
+	s->hypervisor_fd = TAKE_FD(fd);
+	return 0;
 }
 
 static int check_cgroup(struct start *s)
@@ -127,22 +182,32 @@ static int check_cgroup(struct start *s)
 	return -ENODEV;
 }
 
+/* Without it a partition cannot be made below a cgroup that is none. */
+static int check_partitions(struct start *s)
+{
+	if (s->inv.host.has_cpuset_exclusive)
+		return 0;
+	cv_fail(&s->c->err, -EOPNOTSUPP, CV_EXIT_PRECONDITION, "OLD_KERNEL", "/sys/fs/cgroup",
+		"the kernel is too old: cores cannot be isolated");
+	cv_error_found(&s->c->err, "no cpuset.cpus.exclusive");
+	cv_error_wanted(&s->c->err, "Linux 6.7 or later");
+	return -EOPNOTSUPP;
+}
+
 static int make_plan(struct start *s)
 {
-	struct spec *specs = NULL;
-	int r = cmd_specs(s->c, &specs);
+	int r = cmd_inventory(s->c, true, &s->inv);
 
-	r = r ?: cmd_inventory(s->c, true, &s->inv);
-	r = r ?: plan_make(&s->inv, &s->site, specs, 1, NULL, &s->plan, &s->c->err);
-	cmd_specs_free(specs, s->c->n_args);
-	return r;
+	return r ?: plan_make(&s->inv, &s->site, s->specs, 1, NULL, &s->plan, &s->c->err);
 }
 
 static int check(struct start *s)
 {
-	int r = check_kvm(s);
+	int r = check_cgroup(s);
 
-	r = r ?: check_cgroup(s);
+	r = r ?: check_partitions(s);
+	r = r ?: open_hypervisor(s);
+	r = r ?: verify_resolve(s->c, &s->plan, &s->verify);
 	r = r ?: find_user(s);
 	r = r ?: check_readable(s, s->plan.kernel, "kernel");
 	r = r ?: check_readable(s, s->plan.initrd, "initrd");
@@ -201,7 +266,7 @@ static void progress(void *ctx, const struct cv_step *step, int done, unsigned i
 		return;
 	json_array_append_new(s->timings, json_pack("{s:s,s:s,s:I}", "step", step->kind, "object",
 						    step->object, "ms", (json_int_t)ms));
-	cmd_note(s->c, "  %2u/%zu %-12s %-44s %6u ms", step->seq, s->plan.n_steps, step->kind,
+	cmd_note(s->c, "  %2u/%zu %-12s %-62s %6u ms", step->seq, s->plan.n_steps, step->kind,
 		 step->object, ms);
 	if (strcmp(step->kind, "launch") != 0)
 		return;
@@ -211,7 +276,7 @@ static void progress(void *ctx, const struct cv_step *step, int done, unsigned i
 		json_array_append_new(s->timings,
 				      json_pack("{s:s,s:s,s:I}", "step", "launch", "object",
 						p->name, "ms", (json_int_t)p->ms));
-		cmd_note(s->c, "        %-12s %-44s %6u ms", "", p->name, p->ms);
+		cmd_note(s->c, "        %-12s %-62s %6u ms", "", p->name, p->ms);
 	}
 }
 
@@ -239,7 +304,9 @@ static int apply(struct start *s)
 	struct cv_step_progress report = { progress, s };
 	int r = open_journal(s, &journal);
 
-	s->launch = (struct launch){ .plan = &s->plan, .uid = s->uid, .gid = s->gid };
+	s->launch = (struct launch){
+		.plan = &s->plan, .hypervisor_fd = s->hypervisor_fd, .uid = s->uid, .gid = s->gid
+	};
 	return r < 0 ? r
 		     : cv_steps_apply(&env, &cmd_steps, journal, s->plan.steps, s->plan.n_steps,
 				      &report, &s->c->err);
@@ -280,10 +347,57 @@ static int take_and_launch(struct start *s)
 		return r; /* somebody else's directory */
 	r = r ?: write_lease(s);
 	r = r ?: apply(s);
-	if (r < 0)
-		return give_up(s, r);
-	write_timings(s);
-	return 0;
+	if (r == 0)
+		write_timings(s);
+	if (r == 0 && launch_is_interrupted())
+		r = launch_fail_interrupted(s->plan.name, &s->c->err);
+	return r < 0 ? give_up(s, r) : 0;
+}
+
+/* ---- signals that shall end the start ---- */
+
+/**
+ * struct held - signals that wait until the start is finished or undone
+ * @set: those that somebody ignores (nohup) are not among them
+ * @old: the mask before
+ */
+struct held {
+	sigset_t set;
+	sigset_t old;
+};
+
+static void hold_signals(struct held *h)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+	sigemptyset(&h->set);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(signals); i++) {
+		struct sigaction now;
+
+		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&h->set, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &h->set, &h->old);
+}
+
+/* @drop: a signal that waits must not end this process before it has told its error */
+static void let_signals_go(const struct held *h, bool drop)
+{
+	static const struct timespec zero;
+
+	while (drop && sigtimedwait(&h->set, NULL, &zero) > 0)
+		;
+	sigprocmask(SIG_SETMASK, &h->old, NULL);
+}
+
+static int take_whole_or_nothing(struct start *s)
+{
+	struct held h;
+
+	hold_signals(&h);
+	int r = take_and_launch(s);
+	let_signals_go(&h, r < 0);
+	return r;
 }
 
 static int print_dry_run(struct start *s)
@@ -302,6 +416,8 @@ static int start_vm(struct start *s)
 	_cleanup_close_ int lock = -1;
 	int r = cmd_site(s->c, &s->site);
 
+	r = r ?: cmd_specs(s->c, &s->specs);
+	r = r ?: verify_read(s->c, &s->verify);
 	if (r == 0 && !s->c->dry_run)
 		r = vm_lock(s->c, &s->site, &lock);
 	r = r ?: make_plan(s);
@@ -310,13 +426,26 @@ static int start_vm(struct start *s)
 	r = r ?: check(s);
 	if (r == 0)
 		cmd_note(s->c, "%s: %zu steps", s->plan.name, s->plan.n_steps);
-	return r ?: take_and_launch(s);
+	return r ?: take_whole_or_nothing(s);
+}
+
+/* A guest that is not what was planned, or silent, is left for the user to look at. */
+static int verify(struct start *s)
+{
+	const char *name = s->plan.name;
+	int r = verify_vm(s->c, name, &s->verify);
+	struct cv_error first = s->c->err;
+
+	if (r < 0)
+		cv_error_hint(&s->c->err, "%.300s%s%s keeps running: carve stop %s ends it",
+			      first.hint, first.hint[0] ? "; " : "", name, name);
+	return r;
 }
 
 static int report(struct start *s)
 {
 	if (cmd_flag(s->c, "verify"))
-		return verify_vm(s->c, s->plan.name);
+		return verify(s);
 	if (s->c->json)
 		return cmd_print_json(s->c, json_pack("{s:i,s:s,s:s,s:O}", "carve_run", 1, "name",
 						      s->plan.name, "state", "running", "steps",
@@ -328,12 +457,16 @@ static int report(struct start *s)
 
 static int run(struct cmd *c)
 {
-	struct start s = { .c = c, .timings = json_array() };
+	struct start s = { .c = c, .timings = json_array(), .hypervisor_fd = -1 };
 	int r = start_vm(&s);
 
 	if (r == 0 && !c->dry_run)
 		r = report(&s);
+	if (s.hypervisor_fd >= 0)
+		close(s.hypervisor_fd);
 	json_decref(s.timings);
+	verify_done(&s.verify);
+	cmd_specs_free(s.specs, c->n_args);
 	plan_done(&s.plan);
 	inventory_done(&s.inv);
 	site_done(&s.site);

@@ -49,32 +49,64 @@ static void power_down(struct cmd *c, const struct vm *vm, unsigned int grace_s)
 	wait_gone(c, vm, QMP_MS);
 }
 
-static int release_locked(struct cmd *c, const char *name)
+static int fail_replaced(struct cmd *c, const struct vm *was, const struct vm *now)
 {
-	_cleanup_site_ struct site site = { 0 };
-	_cleanup_close_ int lock = -1;
-	int r = cmd_site(c, &site);
+	cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "VM_REPLACED", was->name,
+		"this is another VM now, it was left alone");
+	cv_error_found(&c->err, "VMM process %d", (int)now->proc.pid);
+	cv_error_wanted(&c->err, "VMM process %d", (int)was->proc.pid);
+	cv_error_hint(&c->err, "carve show %s tells whose it is", was->name);
+	return -EBUSY;
+}
 
-	r = r ?: vm_lock(c, &site, &lock);
-	return r ?: vm_release(c, name);
+/* A name is free again as soon as its VM was released: by now it may be somebody else's. */
+static int release_locked(struct cmd *c, const struct site *site, const struct vm *was)
+{
+	_cleanup_vm_ struct vm now = { 0 };
+	_cleanup_close_ int lock = -1;
+	int r = vm_lock(c, site, &lock);
+
+	r = r ?: vm_read(c, was->name, &now);
+	if (r < 0)
+		return r;
+	if (now.proc.pid != was->proc.pid || now.proc.start != was->proc.start)
+		return fail_replaced(c, was, &now);
+	return vm_release(c, was->name);
+}
+
+/* The VM as it is outside of a run: one in progress holds the lock and is waited for. */
+static int read_settled(struct cmd *c, const struct site *site, struct vm *ret)
+{
+	_cleanup_close_ int lock = -1;
+	int r = vm_read(c, c->args[0], ret);
+
+	if (r < 0 || ret->is_launched || c->dry_run)
+		return r;
+	r = vm_lock(c, site, &lock);
+	if (r < 0)
+		return r;
+	vm_done(ret);
+	return vm_read(c, c->args[0], ret);
 }
 
 static int run_stop(struct cmd *c)
 {
+	_cleanup_site_ struct site site = { 0 };
 	_cleanup_vm_ struct vm vm = { 0 };
 	unsigned int grace = GRACE_S;
 	int r = cmd_seconds(c, "grace", GRACE_S, &grace);
 
-	r = r ?: vm_read(c, c->args[0], &vm);
+	r = r ?: cmd_site(c, &site);
+	r = r ?: read_settled(c, &site, &vm);
 	if (r < 0)
 		return r;
 	if (c->dry_run) {
 		cmd_print("would power down %s and undo %zu steps\n", vm.name, vm.plan.n_steps);
 		return 0;
 	}
-	if (cv_proc_is_alive(c->root, &vm.proc))
+	if (vm.is_launched && cv_proc_is_alive(c->root, &vm.proc))
 		power_down(c, &vm, cmd_flag(c, "kill") ? 0 : grace);
-	r = release_locked(c, vm.name);
+	r = release_locked(c, &site, &vm);
 	memset(&c->err, 0, r < 0 ? 0 : sizeof(c->err));
 	if (r < 0)
 		return r;
@@ -107,7 +139,8 @@ const struct cmd_verb cmd_stop = {
 
 struct recovery {
 	struct cmd *c;
-	json_t *done; /* one object per VM or lease */
+	json_t *done;  /* one object per VM or lease */
+	bool is_found; /* there was something of the name asked for */
 	int first_error;
 	struct cv_error error;
 };
@@ -119,23 +152,9 @@ static void add_result(struct recovery *rec, const char *name, const char *what)
 		cmd_print("%s: %s\n", name, what);
 }
 
-/* A VM of an earlier boot: sysfs is as the boot made it, only our files are left. */
-static bool is_of_this_boot(struct cmd *c, const struct vm *vm)
+static bool is_meant(const struct cmd *c, const char *name)
 {
-	char boot_id[sizeof(vm->owner.boot_id)];
-
-	return !vm->owner.boot_id[0] ||
-	       cv_read_into(c->root, "/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id)) <
-		       0 ||
-	       strcmp(boot_id, vm->owner.boot_id) == 0;
-}
-
-static int drop_files_only(struct cmd *c, const char *name)
-{
-	char dir[CV_PATH_MAX];
-	int r = cv_lease_remove(c->root, name, &c->err);
-
-	return r ?: cv_remove_tree(c->root, vm_path(dir, name, ""));
+	return !c->n_args || strcmp(c->args[0], name) == 0;
 }
 
 static void recover_vm(struct recovery *rec, const char *name)
@@ -145,11 +164,16 @@ static void recover_vm(struct recovery *rec, const char *name)
 	int r = vm_read(c, name, &vm);
 
 	if (r == 0 && vm.is_launched && cv_proc_is_alive(c->root, &vm.proc)) {
-		add_result(rec, name, "still running, left alone");
+		add_result(rec, name,
+			   c->dry_run ? "running, would be left alone"
+				      : "still running, left alone");
 		return;
 	}
-	if (r == 0)
-		r = is_of_this_boot(c, &vm) ? vm_release(c, name) : drop_files_only(c, name);
+	if (c->dry_run) {
+		add_result(rec, name, r == 0 ? "would be undone" : "cannot be undone");
+		return;
+	}
+	r = r ?: vm_release(c, name);
 	if (r == 0) {
 		add_result(rec, name, "undone, everything given back");
 		return;
@@ -161,19 +185,19 @@ static void recover_vm(struct recovery *rec, const char *name)
 	}
 }
 
-/* Leases whose VM directory never came to be, or is of an earlier boot. */
-static void recover_leases(struct recovery *rec)
+/* A lease whose VM directory never came to be, or went before it. */
+static void recover_lease(struct recovery *rec, const char *name)
 {
-	_cleanup_strv_ struct cv_strv leases = { 0 };
-	char path[CV_PATH_MAX];
+	struct cmd *c = rec->c;
+	int r = c->dry_run ? 0 : cv_lease_remove(c->root, name, &c->err);
 
-	if (cv_lease_list(rec->c->root, &leases, &rec->c->err) < 0)
-		return;
-	for (size_t i = 0; i < leases.n; i++) {
-		if (cv_exists(rec->c->root, vm_path(path, leases.v[i], "")))
-			continue;
-		if (cv_lease_remove(rec->c->root, leases.v[i], &rec->c->err) == 0)
-			add_result(rec, leases.v[i], "lease without a VM dropped");
+	if (r == 0)
+		add_result(rec, name,
+			   c->dry_run ? "lease without a VM, would be dropped"
+				      : "lease without a VM dropped");
+	else if (!rec->first_error) {
+		rec->first_error = r;
+		rec->error = c->err;
 	}
 }
 
@@ -181,34 +205,62 @@ static int recover_all(struct recovery *rec)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	struct cmd *c = rec->c;
-	int r = vm_list(c, &names);
+	char path[CV_PATH_MAX];
+	int r = cv_state_names(c->root, &names, &c->err);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < names.n; i++)
-		if (!c->n_args || strcmp(c->args[0], names.v[i]) == 0)
+	for (size_t i = 0; i < names.n; i++) {
+		if (!is_meant(c, names.v[i]))
+			continue;
+		rec->is_found = true;
+		if (cv_exists(c->root, vm_path(path, names.v[i], "")))
 			recover_vm(rec, names.v[i]);
-	if (!c->n_args)
-		recover_leases(rec);
+		else
+			recover_lease(rec, names.v[i]);
+	}
 	if (!rec->first_error)
 		return 0;
 	c->err = rec->error;
 	return rec->first_error;
 }
 
-static int dry_run_recover(struct cmd *c)
+/* All VMs of an earlier boot go at once, whichever is named. */
+static void add_dropped(struct recovery *rec, const struct cv_strv *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		add_result(rec, names->v[i],
+			   rec->c->dry_run ? "of an earlier boot, would be dropped"
+					   : "of an earlier boot, dropped");
+		if (is_meant(rec->c, names->v[i]))
+			rec->is_found = true;
+	}
+}
+
+static int recover_changing(struct recovery *rec)
+{
+	_cleanup_strv_ struct cv_strv dropped = { 0 };
+	_cleanup_site_ struct site site = { 0 };
+	_cleanup_close_ int lock = -1;
+	struct cmd *c = rec->c;
+	int r = cmd_site(c, &site);
+
+	r = r ?: vm_lock_dropping(c, &site, &lock, &dropped);
+	if (r < 0)
+		return r;
+	add_dropped(rec, &dropped);
+	return recover_all(rec);
+}
+
+static int recover_dry(struct recovery *rec)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
-	int r = vm_list(c, &names);
+	struct cmd *c = rec->c;
 
-	for (size_t i = 0; i < names.n && r == 0; i++) {
-		_cleanup_vm_ struct vm vm = { 0 };
-		bool runs = vm_read(c, names.v[i], &vm) == 0 && vm.is_launched &&
-			    cv_proc_is_alive(c->root, &vm.proc);
-
-		cmd_print("%s: %s\n", names.v[i],
-			  runs ? "running, would be left alone" : "would be undone");
-	}
+	if (!cv_state_is_stale(c->root))
+		return recover_all(rec);
+	int r = cv_state_names(c->root, &names, &c->err);
+	add_dropped(rec, &names);
 	return r;
 }
 
@@ -216,16 +268,12 @@ static int run_recover(struct cmd *c)
 {
 	struct recovery rec = { .c = c, .done = json_array() };
 	_cleanup_json_ json_t *owned = rec.done;
-	_cleanup_site_ struct site site = { 0 };
-	_cleanup_close_ int lock = -1;
-	int r = cmd_site(c, &site);
+	int r = c->dry_run ? recover_dry(&rec) : recover_changing(&rec);
 
-	if (r == 0 && c->dry_run)
-		return dry_run_recover(c);
-	r = r ?: vm_lock(c, &site, &lock);
-	r = r ?: recover_all(&rec);
 	if (r < 0)
 		return r;
+	if (c->n_args && !rec.is_found)
+		return vm_fail_missing(c, c->args[0]);
 	if (c->json)
 		return cmd_print_json(c,
 				      json_pack("{s:i,s:O}", "carve_recover", 1, "results", owned));

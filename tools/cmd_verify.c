@@ -2,6 +2,7 @@
 /* carve verify: the guest's own report against the plan. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "tools/verify.h"
@@ -12,12 +13,12 @@
 #define TIMEOUT_S 120
 
 /* Tests name devices by their id in the spec ("device": "nic0"); the guest knows addresses. */
-static int resolve_devices(struct cmd *c, const struct plan *p, json_t *tests)
+int verify_resolve(struct cmd *c, const struct plan *p, struct verify_request *q)
 {
 	size_t i;
 	json_t *t;
 
-	json_array_foreach(tests, i, t) {
+	json_array_foreach(q->tests, i, t) {
 		const char *id = cv_json_str(t, "device", "");
 		char bdf[CV_BDF_MAX];
 		bool found = !id[0];
@@ -36,17 +37,12 @@ static int resolve_devices(struct cmd *c, const struct plan *p, json_t *tests)
 	return 0;
 }
 
-static int read_tests(struct cmd *c, const struct plan *p, json_t **ret)
+static int read_tests(struct cmd *c, const char *path, json_t **ret)
 {
-	const char *path = cmd_value(c, "tests");
 	_cleanup_free_ char *text = NULL;
 	_cleanup_json_ json_t *j = NULL;
 	size_t len;
 
-	if (!path) {
-		*ret = json_array();
-		return *ret ? 0 : -ENOMEM;
-	}
 	int r = cmd_read_file(c, path, TESTS_MAX_BYTES, &text, &len);
 	r = r ?: cv_json_parse(text, path, &j, &c->err);
 	if (r < 0)
@@ -55,33 +51,80 @@ static int read_tests(struct cmd *c, const struct plan *p, json_t **ret)
 	if (!json_is_array(tests))
 		return cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, "BAD_TESTS", path,
 			       "no list named tests in the file");
-	r = resolve_devices(c, p, tests);
-	if (r == 0)
-		*ret = json_incref(tests);
-	return r;
+	*ret = json_incref(tests);
+	return 0;
 }
 
-static int ask_guest(struct cmd *c, const struct plan *p, unsigned int seconds, json_t **ret)
+int verify_read(struct cmd *c, struct verify_request *ret)
 {
-	_cleanup_json_ json_t *tests = NULL;
-	_cleanup_free_ char *answer = NULL;
-	char sock[CV_PATH_MAX];
-	int r = read_tests(c, p, &tests);
+	struct verify_request q = { 0 };
+	const char *path = cmd_value(c, "tests");
+	int r = cmd_seconds(c, "timeout", TIMEOUT_S, &q.seconds);
 
 	if (r < 0)
 		return r;
-	_cleanup_json_ json_t *request = json_pack("{s:i,s:O}", "carve_request", 1, "tests", tests);
+	if (path)
+		r = read_tests(c, path, &q.tests);
+	else
+		q.tests = json_array();
+	if (r < 0)
+		return r;
+	if (!q.tests)
+		return cv_fail_errno(&c->err, -ENOMEM, path, "cannot read the tests");
+	*ret = q;
+	return 0;
+}
+
+static int ask_guest(struct cmd *c, const struct plan *p, const struct verify_request *q,
+		     json_t **ret)
+{
+	/* the id tells this answer from one to an earlier request */
+	_cleanup_json_ json_t *request = json_pack("{s:i,s:i,s:O}", "carve_request", 1, "id",
+						   (int)getpid(), "tests", q->tests);
+	_cleanup_free_ char *answer = NULL;
+	char sock[CV_PATH_MAX];
 	_cleanup_free_ char *line = request ? cv_json_line(request) : NULL;
 	if (!line)
 		return cv_fail_errno(&c->err, -ENOMEM, p->name, "cannot ask the guest");
-	r = vmm_agent_request(vm_path(sock, p->name, "vmm/guest.sock"), line, seconds * 1000,
-			      &answer, &c->err);
+	int r = vmm_agent_request(vm_path(sock, p->name, "vmm/guest.sock"), line, q->seconds * 1000,
+				  &answer, &c->err);
 	if (r == -ETIMEDOUT)
 		cv_error_hint(&c->err,
 			      "the guest needs carve-guest running; carve console %s shows how "
 			      "far it came",
 			      p->name);
 	return r < 0 ? r : cv_json_parse(answer, "guest report", ret, &c->err);
+}
+
+/* A test that the guest left out did not pass. */
+static int add_unanswered(const struct verify_request *q, const json_t *report,
+			  struct cv_strv *diffs)
+{
+	size_t i;
+	json_t *want;
+
+	json_array_foreach(q->tests, i, want) {
+		const json_t *got = json_array_get(json_object_get(report, "tests"), i);
+		const char *kind = cv_json_str(want, "kind", "?");
+
+		if (strcmp(cv_json_str(got, "kind", ""), kind) == 0 &&
+		    strcmp(cv_json_str(got, "bdf", ""), cv_json_str(want, "bdf", "")) == 0)
+			continue;
+		if (cv_strv_addf(diffs, "test %zu (%s): the guest did not answer it", i, kind) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void print_tests(const struct plan *p, const json_t *report)
+{
+	size_t i;
+	json_t *t;
+
+	json_array_foreach(json_object_get(report, "tests"), i, t)
+		cmd_print("%s: %s %s: %s: %s\n", p->name, cv_json_str(t, "kind", "?"),
+			  cv_json_str(t, "bdf", ""), cv_json_bool(t, "ok", 0) ? "ok" : "FAILED",
+			  cv_json_str(t, "detail", ""));
 }
 
 static int print_result(struct cmd *c, const struct plan *p, json_t *report,
@@ -96,6 +139,7 @@ static int print_result(struct cmd *c, const struct plan *p, json_t *report,
 						   "name", p->name, "equal", diffs->n == 0,
 						   "differences", list, "report", report));
 	}
+	print_tests(p, report);
 	for (size_t i = 0; i < diffs->n; i++)
 		cmd_print("%s: %s\n", p->name, diffs->v[i]);
 	if (diffs->n == 0)
@@ -115,17 +159,17 @@ static int fail_different(struct cmd *c, const struct plan *p, const struct cv_s
 	return -EPROTO;
 }
 
-int verify_vm(struct cmd *c, const char *name)
+int verify_vm(struct cmd *c, const char *name, struct verify_request *q)
 {
 	_cleanup_vm_ struct vm vm = { 0 };
 	_cleanup_json_ json_t *report = NULL;
 	_cleanup_strv_ struct cv_strv diffs = { 0 };
-	unsigned int seconds = 0;
-	int r = cmd_seconds(c, "timeout", TIMEOUT_S, &seconds);
+	int r = vm_read(c, name, &vm);
 
-	r = r ?: vm_read(c, name, &vm);
-	r = r ?: ask_guest(c, &vm.plan, seconds, &report);
+	r = r ?: verify_resolve(c, &vm.plan, q);
+	r = r ?: ask_guest(c, &vm.plan, q, &report);
 	r = r ?: plan_compare_guest(&vm.plan, report, &diffs, &c->err);
+	r = r ?: add_unanswered(q, report, &diffs);
 	r = r ?: print_result(c, &vm.plan, report, &diffs);
 	if (r == 0 && diffs.n)
 		return fail_different(c, &vm.plan, &diffs);
@@ -134,7 +178,10 @@ int verify_vm(struct cmd *c, const char *name)
 
 static int run(struct cmd *c)
 {
-	return verify_vm(c, c->args[0]);
+	_cleanup_(verify_done) struct verify_request q = { 0 };
+	int r = verify_read(c, &q);
+
+	return r < 0 ? r : verify_vm(c, c->args[0], &q);
 }
 
 static const struct cmd_option options[] = {

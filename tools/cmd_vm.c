@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -11,9 +12,11 @@
 #include "base/parse.h"
 #include "base/table.h"
 #include "tools/vm.h"
+#include "vmm/backend/backend.h"
 #include "vmm/console.h"
 
 #define ESCAPE 0x1d /* Ctrl-] */
+#define LOG_MAX (1 << 20)
 
 /* ---- list ---- */
 
@@ -79,11 +82,25 @@ static int print_names(const struct cv_strv *names)
 	return 0;
 }
 
+/* What one VM shows must not depend on another: a damaged one is shown as partial.
+ * Return: 0, -ENOENT when it went away meanwhile. */
+static int read_for_list(struct cmd *c, const char *name, struct vm *ret)
+{
+	int r = vm_read(c, name, ret);
+
+	if (r == 0 || r == -ENOENT)
+		return r;
+	cmd_note(c, "%s: %s (%s)", name, c->err.what, c->err.object);
+	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	return 0;
+}
+
 static int run_list(struct cmd *c)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	_cleanup_(cv_table_freep) struct cv_table *t = NULL;
 	_cleanup_json_ json_t *list = json_array();
+	size_t n = 0;
 	int r = vm_list(c, &names);
 
 	if (r == 0 && cmd_flag(c, "names"))
@@ -92,17 +109,19 @@ static int run_list(struct cmd *c)
 	for (size_t i = 0; i < names.n && r >= 0; i++) {
 		_cleanup_vm_ struct vm vm = { 0 };
 
-		r = vm_read(c, names.v[i], &vm);
-		if (r == 0 && c->json)
+		if (read_for_list(c, names.v[i], &vm) < 0)
+			continue;
+		if (c->json)
 			r = json_array_append_new(list, vm_json(c, &vm));
-		else if (r == 0)
+		else
 			r = add_row(c, t, &vm);
+		n++;
 	}
 	if (r < 0)
 		return r;
 	if (c->json)
 		return cmd_print_json(c, json_pack("{s:i,s:O}", "carve_list", 1, "vms", list));
-	_cleanup_free_ char *text = names.n ? cv_table_text(t, true, 0) : strdup("no VMs");
+	_cleanup_free_ char *text = n > 0 ? cv_table_text(t, true, 0) : strdup("no VMs");
 	cmd_print("%s\n", text ? text : "");
 	return 0;
 }
@@ -187,16 +206,21 @@ static int attach(int sock)
 	return r;
 }
 
+/* The directory belongs to the VM's user, who may have put anything in the log's place. */
 static int print_log(struct cmd *c, const char *name)
 {
-	_cleanup_free_ char *text = NULL;
-	char path[CV_PATH_MAX];
-	size_t len;
-	int r = cv_read(c->root, vm_path(path, name, "vmm/console.log"), &text, &len);
+	char dir[CV_PATH_MAX], path[CV_PATH_MAX];
+	_cleanup_free_ char *text = vmm_read_tail(vm_path(dir, name, "vmm"), "console.log",
+						  LOG_MAX);
+	struct stat st;
 
-	if (r < 0)
-		return cv_fail_errno(&c->err, r, path, "cannot read the console log");
-	fwrite(text, 1, len, stdout);
+	if (!text) {
+		int r = cv_stat(c->root, vm_path(path, name, "vmm/console.log"), &st);
+
+		return cv_fail_errno(&c->err, r < 0 ? r : -EINVAL, path,
+				     "cannot read the console log");
+	}
+	fputs(text, stdout);
 	return 0;
 }
 

@@ -3,8 +3,9 @@
 #include "tools/launch.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -15,11 +16,15 @@
 #include "numa/binding.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
+#include "vmm/spawn.h"
 
-#define QMP_START_MS 60000 /* memory is cleared before QMP answers */
+/* Memory is cleared and pinned for DMA before QMP answers: half a second per GiB is the slowest seen. */
+#define QMP_START_MS 60000
+#define QMP_START_MS_PER_GIB 1000
 #define QMP_MS 10000
 #define HELPER_MS 300
-#define MEMLOCK_SLACK (1ULL << 30) /* BARs and the VMM's own buffers */
+#define MEMLOCK_SLACK (1ULL << 30)  /* BARs and the VMM's own buffers */
+#define LOG_MAX_BYTES (16ULL << 20) /* console.log and vmm.log, each */
 
 static unsigned int now_ms(void)
 {
@@ -39,11 +44,20 @@ static void phase(struct launch *l, const char *name, unsigned int *since)
 	*since = now;
 }
 
-static const char *hypervisor_path(const struct plan *p)
+bool launch_is_interrupted(void)
 {
-	if (p->hypervisor[0] == '/')
-		return p->hypervisor;
-	return strcmp(p->hypervisor, "carve") == 0 ? "/dev/carve" : "/dev/kvm";
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
+		sigismember(&pending, SIGHUP));
+}
+
+int launch_fail_interrupted(const char *vm, struct cv_error *err)
+{
+	cv_fail(err, -EINTR, CV_EXIT_FAILED, "INTERRUPTED", vm, "the start was interrupted");
+	cv_error_hint(err, "what it had changed is undone");
+	return -EINTR;
 }
 
 struct enter {
@@ -58,13 +72,20 @@ static int enter_cgroup(void *ctx, pid_t child, struct cv_error *err)
 	return r < 0 ? r : vm_write_proc(e->env->root, e->env->vm, child, err);
 }
 
-static uint64_t memlock_of(const struct plan *p)
+static uint64_t memory_of(const struct plan *p)
 {
-	uint64_t bytes = MEMLOCK_SLACK;
+	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < p->n_nodes; i++)
 		bytes += p->nodes[i].memory;
 	return bytes;
+}
+
+static unsigned int start_ms(const struct plan *p)
+{
+	uint64_t ms = QMP_START_MS + (memory_of(p) >> 30) * QMP_START_MS_PER_GIB;
+
+	return ms > INT_MAX ? INT_MAX : (unsigned int)ms;
 }
 
 static int start_vmm(const struct cv_step_env *env, struct launch *l, const char *dir,
@@ -72,31 +93,66 @@ static int start_vmm(const struct cv_step_env *env, struct launch *l, const char
 {
 	const struct vmm_backend_ops *backend = vmm_backend_find(l->plan->backend);
 	struct enter enter = { env };
-	_cleanup_close_ int hypervisor = -1;
 	_cleanup_close_ int cgroup = -1;
 
 	if (!backend)
 		return cv_fail(err, -EINVAL, CV_EXIT_USAGE, "NO_BACKEND", l->plan->backend,
 			       "there is no such VMM backend");
-	hypervisor = cv_open(env->root, hypervisor_path(l->plan), O_RDWR, 0);
-	if (hypervisor < 0)
-		return cv_fail_errno(err, hypervisor, hypervisor_path(l->plan),
-				     "cannot open the hypervisor");
 	int r = nu_cgroup_open(env->root, env->vm, &cgroup, err);
 	if (r < 0)
 		return r;
 	struct vmm_launch launch = {
 		.plan = l->plan,
 		.vm_dir = dir,
-		.hypervisor_fd = hypervisor,
+		.hypervisor_fd = l->hypervisor_fd,
 		.cgroup_fd = cgroup,
 		.uid = l->uid,
 		.gid = l->gid,
-		.memlock = memlock_of(l->plan),
+		.memlock = memory_of(l->plan) + MEMLOCK_SLACK,
 		.enter = enter_cgroup,
 		.enter_ctx = &enter,
 	};
 	return backend->start(&launch, ret_pid, err);
+}
+
+struct watch {
+	const struct cv_step_env *env;
+	struct cv_proc vmm;
+};
+
+/* A VMM that ended is a zombie of ours. */
+static int watch_vmm(void *ctx, struct cv_error *err)
+{
+	const struct watch *w = ctx;
+
+	if (launch_is_interrupted())
+		return launch_fail_interrupted(w->env->vm, err);
+	if (!cv_proc_is_alive(w->env->root, &w->vmm))
+		return cv_fail(err, -ECHILD, CV_EXIT_GUEST, "VMM_ENDED", w->env->vm,
+			       "the VMM ended while it started");
+	return 0;
+}
+
+/* Memory and devices are there when QMP answers: from then on the VMM's files may be capped. */
+static int open_qmp(const struct cv_step_env *env, const struct plan *p, pid_t pid,
+		    struct vmm_qmp **ret, struct cv_error *err)
+{
+	_cleanup_(vmm_qmp_closep) struct vmm_qmp *qmp = NULL;
+	struct watch w = { .env = env };
+	char sock[CV_PATH_MAX];
+	int r = cv_proc_read(env->root, pid, &w.vmm);
+
+	if (r < 0)
+		return cv_fail_errno(err, r, env->vm, "the VMM ended at once");
+	r = vmm_qmp_open_watched(vm_path(sock, env->vm, "vmm/carve.sock"), start_ms(p), watch_vmm,
+				 &w, &qmp, err);
+	if (r < 0)
+		return r;
+	r = vmm_cap_files(pid, LOG_MAX_BYTES);
+	if (r < 0)
+		return cv_fail_errno(err, r, env->vm, "cannot cap the VMM's log files");
+	*ret = TAKE_PTR(qmp);
+	return 0;
 }
 
 static int pin_all(const struct cv_step_env *env, const struct plan *p, struct vmm_qmp *qmp,
@@ -155,7 +211,7 @@ static int explain_failure(const char *dir, int r, struct cv_error *err)
 {
 	_cleanup_free_ char *tail = vmm_log_tail(dir, 400);
 
-	if (err && tail && tail[0]) {
+	if (r != -EINTR && err && tail && tail[0]) {
 		cv_error_found(err, "%s", tail);
 		err->exit = CV_EXIT_GUEST;
 	}
@@ -168,7 +224,7 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 	_cleanup_(vmm_qmp_closep) struct vmm_qmp *qmp = NULL;
 	_cleanup_free_ pid_t *tids = NULL;
 	struct launch *l = env->launch;
-	char dir[CV_PATH_MAX], sock[CV_PATH_MAX];
+	char dir[CV_PATH_MAX];
 	unsigned int since = now_ms();
 	pid_t pid = 0;
 
@@ -177,13 +233,14 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 	if (!l)
 		return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "NO_LAUNCH", object,
 			       "nothing to launch");
+	if (launch_is_interrupted())
+		return launch_fail_interrupted(env->vm, err);
 	vm_path(dir, env->vm, "vmm");
-	vm_path(sock, env->vm, "vmm/qmp.sock");
 	int r = start_vmm(env, l, dir, &pid, err);
 	if (r < 0)
 		return explain_failure(dir, r, err);
 	phase(l, "start", &since);
-	r = vmm_qmp_open(sock, QMP_START_MS, &qmp, err);
+	r = open_qmp(env, l->plan, pid, &qmp, err);
 	if (r < 0)
 		return explain_failure(dir, r, err);
 	phase(l, "memory and devices", &since);

@@ -4,6 +4,8 @@
 #ifndef CARVE_TOOLS_LAUNCH_H
 #define CARVE_TOOLS_LAUNCH_H
 
+#include <stdbool.h>
+
 #include "base/step.h"
 #include "plan/plan.h"
 
@@ -21,13 +23,26 @@ struct launch_phase {
 	unsigned int ms;
 };
 
-/** struct launch - handed to the step through cv_step_env.launch */
+/**
+ * struct launch - handed to the step through cv_step_env.launch
+ * @hypervisor_fd: opened and checked hypervisor device; borrowed
+ */
 struct launch {
 	const struct plan *plan;
+	int hypervisor_fd;
 	uid_t uid;
 	gid_t gid;
 	struct launch_phase phases[LAUNCH_MAX_PHASES];
 	size_t n_phases;
 };
+
+/**
+ * launch_is_interrupted() - has SIGINT, SIGTERM or SIGHUP come while they were blocked?
+ *
+ * The step looks before it starts the VMM and while it waits for it.
+ */
+bool launch_is_interrupted(void);
+/** launch_fail_interrupted() - fill the error of a start that was interrupted. Return: -EINTR. */
+int launch_fail_interrupted(const char *vm, struct cv_error *err);
 
 #endif

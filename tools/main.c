@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/cmd.h"
@@ -58,6 +59,10 @@ static int run_verb(struct cmd *c)
 
 	if (r == 0)
 		r = check_needs(c);
+	/* The VMM's user and readers must get through /run/carve whatever root's umask is. What other
+	 * verbs write is the caller's own. */
+	if (r == 0 && (c->verb->needs & CMD_NEED_ROOT))
+		umask(022);
 	if (r == 0)
 		r = c->verb->run(c);
 	cv_sysroot_closep(&c->root);

@@ -37,11 +37,28 @@ const char *vm_path(char buf[CV_PATH_MAX], const char *name, const char *file)
 	return cv_pathf(buf, CV_VM_DIR "/%s%s%s", name, file[0] ? "/" : "", file);
 }
 
-int vm_lock(struct cmd *c, const struct site *site, int *ret_fd)
+int vm_lock_dropping(struct cmd *c, const struct site *site, int *ret_fd,
+		     struct cv_strv *ret_dropped)
 {
+	_cleanup_close_ int fd = -1;
 	int r = cv_state_prepare(c->root, &c->err);
 
-	return r < 0 ? r : cv_state_lock(c->root, site->lock_wait_s * 1000, ret_fd, &c->err);
+	r = r ?: cv_state_lock(c->root, site->lock_wait_s * 1000, &fd, &c->err);
+	r = r ?: cv_state_drop_stale(c->root, ret_dropped, &c->err);
+	if (r < 0)
+		return r;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int vm_lock(struct cmd *c, const struct site *site, int *ret_fd)
+{
+	_cleanup_strv_ struct cv_strv dropped = { 0 };
+	int r = vm_lock_dropping(c, site, ret_fd, &dropped);
+
+	for (size_t i = 0; i < dropped.n; i++)
+		cmd_note(c, "%s: of an earlier boot, dropped", dropped.v[i]);
+	return r;
 }
 
 static int already_there(struct cmd *c, const char *name)
@@ -138,18 +155,22 @@ static int read_journal(struct cmd *c, struct vm *vm)
 	return 0;
 }
 
+int vm_fail_missing(struct cmd *c, const char *name)
+{
+	cv_fail(&c->err, -ENOENT, CV_EXIT_NOT_FOUND, "NO_VM", name, "there is no VM of this name");
+	cv_error_hint(&c->err, "carve list shows the VMs of this node");
+	return -ENOENT;
+}
+
 int vm_read(struct cmd *c, const char *name, struct vm *ret)
 {
 	_cleanup_vm_ struct vm vm = { 0 };
 	_cleanup_json_ json_t *j = NULL;
 	char path[CV_PATH_MAX];
 
-	if (!cv_name_is_valid(name) || !cv_exists(c->root, vm_path(path, name, ""))) {
-		cv_fail(&c->err, -ENOENT, CV_EXIT_NOT_FOUND, "NO_VM", name,
-			"there is no VM of this name");
-		cv_error_hint(&c->err, "carve list shows the VMs of this node");
-		return -ENOENT;
-	}
+	if (!cv_name_is_valid(name) || !cv_exists(c->root, vm_path(path, name, "")) ||
+	    cv_state_is_stale(c->root))
+		return vm_fail_missing(c, name);
 	snprintf(vm.name, sizeof(vm.name), "%s", name);
 	int r = read_json(c, name, "plan.json", &j);
 	if (r == 0)
@@ -167,7 +188,7 @@ int vm_read(struct cmd *c, const char *name, struct vm *ret)
 
 int vm_list(struct cmd *c, struct cv_strv *ret)
 {
-	int r = cv_list(c->root, CV_VM_DIR, ret);
+	int r = cv_state_is_stale(c->root) ? 0 : cv_list(c->root, CV_VM_DIR, ret);
 
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
@@ -178,7 +199,7 @@ int vm_open_qmp(struct cmd *c, const char *name, struct vmm_qmp **ret)
 {
 	char path[CV_PATH_MAX];
 
-	return vmm_qmp_open(vm_path(path, name, "vmm/qmp.sock"), QMP_MS, ret, &c->err);
+	return vmm_qmp_open(vm_path(path, name, "vmm/carve.sock"), QMP_MS, ret, &c->err);
 }
 
 enum vm_state vm_state(struct cmd *c, const struct vm *vm)
@@ -190,12 +211,15 @@ enum vm_state vm_state(struct cmd *c, const struct vm *vm)
 		return VM_PARTIAL;
 	if (!cv_proc_is_alive(c->root, &vm->proc))
 		return VM_EXITED;
-	if (vm_open_qmp(c, vm->name, &qmp) < 0 ||
-	    vmm_qmp_command(qmp, "query-status", NULL, QMP_MS, &status, &c->err) < 0)
+	int r = vm_open_qmp(c, vm->name, &qmp);
+	if (r == -EACCES || r == -EPERM) /* only root and the VM's user may ask */
+		return VM_RUNNING;
+	if (r < 0 || vmm_qmp_command(qmp, "query-status", NULL, QMP_MS, &status, &c->err) < 0)
 		return VM_SILENT;
 	return cv_json_bool(status, "running", 0) ? VM_RUNNING : VM_PAUSED;
 }
 
+/* The directory goes last: whatever fails or is killed here, carve recover finds it. */
 static int drop_files(struct cmd *c, const char *name)
 {
 	char dir[CV_PATH_MAX];

@@ -41,11 +41,13 @@ const char *vm_path(char buf[CV_PATH_MAX], const char *name, const char *file);
 int vm_create(struct cmd *c, const struct plan *plan, uid_t uid, gid_t gid);
 /** vm_write_proc() - remember the VMM's process. */
 int vm_write_proc(struct cv_sysroot *root, const char *name, pid_t pid, struct cv_error *err);
+/** vm_fail_missing() - there is no such VM. Return: -ENOENT. */
+int vm_fail_missing(struct cmd *c, const char *name);
 /** vm_read() - Return: 0, -ENOENT (no such VM, with hint), -EINVAL. */
 int vm_read(struct cmd *c, const char *name, struct vm *ret);
-/** vm_list() - names of all VM directories, sorted. */
+/** vm_list() - names of all VM directories of this boot, sorted. */
 int vm_list(struct cmd *c, struct cv_strv *ret);
-/** vm_state() - asks the process and QMP. */
+/** vm_state() - asks the process and, where the caller may, QMP. */
 enum vm_state vm_state(struct cmd *c, const struct vm *vm);
 /** vm_open_qmp() - QMP connection of a VM. */
 int vm_open_qmp(struct cmd *c, const char *name, struct vmm_qmp **ret);
@@ -57,7 +59,14 @@ int vm_open_qmp(struct cmd *c, const char *name, struct vmm_qmp **ret);
  */
 int vm_release(struct cmd *c, const char *name);
 
-/** vm_lock() - the node lock, waiting as the site says. */
+/**
+ * vm_lock() - the node lock, waiting as the site says; what an earlier boot left is dropped
+ *
+ * Nothing read before it may be trusted.
+ */
 int vm_lock(struct cmd *c, const struct site *site, int *ret_fd);
+/** vm_lock_dropping() - the same; the caller tells which VMs were of an earlier boot. */
+int vm_lock_dropping(struct cmd *c, const struct site *site, int *ret_fd,
+		     struct cv_strv *ret_dropped);
 
 #endif
