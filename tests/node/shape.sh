@@ -39,6 +39,9 @@ shape_machine() {
 	arg -nodefaults -display none -no-reboot -machine q35
 	if [[ $icount == yes ]]; then
 		arg -accel tcg,thread=single -icount shift=auto,sleep=off
+	elif [[ $iommu == no ]]; then
+		# Without interrupt remapping Linux uses xAPIC mode: README.md, "Boots that hang".
+		arg -accel tcg,thread=single
 	else
 		arg -accel tcg,thread=multi
 	fi
