@@ -22,6 +22,8 @@ struct capture {
 };
 
 static int walk(struct capture *c, const char *real, const char *rest, unsigned int depth);
+static int walk_name(struct capture *c, const char *real, const char *name, const char *rest,
+		     unsigned int depth);
 
 static char *join(const char *dir, const char *name)
 {
@@ -86,12 +88,9 @@ static int walk_all(struct capture *c, const char *real, const char *pattern, co
 	if (cv_list(c->root, real, &names))
 		return 0;
 	for (size_t i = 0; !rc && i < names.n; i++) {
-		_cleanup_free_ char *path = NULL;
-
-		if (fnmatch(pattern, names.v[i], 0))
-			continue;
-		path = join(names.v[i], rest);
-		rc = path ? walk(c, real, path, depth) : -ENOMEM;
+		/* as a name: one that holds a '*' is no pattern again */
+		if (fnmatch(pattern, names.v[i], 0) == 0)
+			rc = walk_name(c, real, names.v[i], rest, depth);
 	}
 	return rc;
 }
@@ -114,8 +113,11 @@ static int walk_name(struct capture *c, const char *real, const char *name, cons
 		return -ENOMEM;
 	if (!cv_readlink(c->root, path, &target)) {
 		rc = cv_strv_add(&c->paths, path);
-		/* The last link itself is wanted, and what it leads to only with a depth. */
-		return rc || (!*rest && !depth) ? rc : follow(c, real, target, rest, depth);
+		/* The last link itself is wanted, and what it leads to only with a depth. A target is
+		 * a name, never a pattern. */
+		return rc || (!*rest && !depth) || strchr(target, '*')
+			       ? rc
+			       : follow(c, real, target, rest, depth);
 	}
 	return cv_stat(c->root, path, &st) ? 0 : walk(c, path, rest, depth);
 }
