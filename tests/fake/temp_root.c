@@ -38,6 +38,21 @@ void temp_root_done(struct temp_root *t)
 	*t = (struct temp_root){ 0 };
 }
 
+int temp_root_setup(void **state)
+{
+	static struct temp_root t;
+
+	temp_root_init(&t);
+	*state = &t;
+	return 0;
+}
+
+int temp_root_teardown(void **state)
+{
+	temp_root_done(*state);
+	return 0;
+}
+
 void temp_root_file(struct temp_root *t, const char *path, const char *text)
 {
 	_cleanup_free_ char *dir = strdup(path);

@@ -17,6 +17,9 @@ struct temp_root {
 void temp_root_init(struct temp_root *t);
 /** temp_root_done() - closes the root and removes the directory. */
 void temp_root_done(struct temp_root *t);
+/** temp_root_setup(), temp_root_teardown() - cmocka's, with the root as *@state. */
+int temp_root_setup(void **state);
+int temp_root_teardown(void **state);
 /** temp_root_file() - a file with its parents; @path as in the root. */
 void temp_root_file(struct temp_root *t, const char *path, const char *text);
 /** temp_root_dump() - one line per entry with its contents, without *.tmp and @skip; heap. */

@@ -31,21 +31,6 @@ static int unpack(struct temp_root *t, const char *text, struct cv_error *err)
 	return cv_manifest_unpack(exact, len, "m", dirfd, err);
 }
 
-static int setup(void **state)
-{
-	static struct temp_root t;
-
-	temp_root_init(&t);
-	*state = &t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	temp_root_done(*state);
-	return 0;
-}
-
 static void test_unpack(void **state)
 {
 	_cleanup_free_ char *dump = NULL;
@@ -240,12 +225,14 @@ static void test_round_trip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_unpack, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_newer, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unpack_through_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unpack, temp_root_setup, temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_refused, temp_root_setup, temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_newer, temp_root_setup, temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_unpack_through_link, temp_root_setup,
+						temp_root_teardown),
 		cmocka_unit_test(test_capture),
-		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_round_trip, temp_root_setup,
+						temp_root_teardown),
 	};
 
 	return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);

@@ -17,21 +17,6 @@
 #include "tests/fake/fake_pci.h"
 #include "tests/fake/temp_root.h"
 
-static int setup(void **state)
-{
-	static struct temp_root t;
-
-	temp_root_init(&t);
-	*state = &t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	temp_root_done(*state);
-	return 0;
-}
-
 static void make_link(struct temp_root *t, const char *path, const char *target)
 {
 	char real[CV_PATH_MAX];
@@ -397,17 +382,21 @@ static void test_fake_override(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_live, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_live, temp_root_setup, temp_root_teardown),
 		cmocka_unit_test(test_open_errors),
-		cmocka_unit_test_setup_teardown(test_manifest_dir, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_confinement, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_paths, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_typed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_trees, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_remove_hostile, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_manifest_dir, temp_root_setup,
+						temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_confinement, temp_root_setup,
+						temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_bad_paths, temp_root_setup,
+						temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_typed, temp_root_setup, temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_write, temp_root_setup, temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_trees, temp_root_setup, temp_root_teardown),
+		cmocka_unit_test_setup_teardown(test_remove_hostile, temp_root_setup,
+						temp_root_teardown),
 		cmocka_unit_test(test_remove_fake),
-		cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_replace, temp_root_setup, temp_root_teardown),
 		cmocka_unit_test(test_replace_sweep),
 		cmocka_unit_test(test_pathf),
 		cmocka_unit_test(test_fake_faults),
