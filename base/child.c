@@ -12,11 +12,11 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/child.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/parse.h"
 
 /* How long a killed child may take to become a zombie that is reaped on the spot. */
@@ -119,22 +119,14 @@ run_child(int (*fn)(void *arg), void *arg, pid_t parent, struct outcome *outcome
 	_exit(0);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Return: 0 when the process behind @pidfd ended, -ETIMEDOUT. */
 static int wait_end(int pidfd, unsigned int ms)
 {
-	int64_t end = now_ms() + ms;
+	int64_t end = cv_now_ms() + ms;
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
 	for (;;) {
-		int64_t left = end - now_ms();
+		int64_t left = end - cv_now_ms();
 		int n = poll(&p, 1, left < 0 ? 0 : (int)(left > 60000 ? 60000 : left));
 
 		if (n > 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/lease.h"
 #include "base/owner.h"
 #include "base/state.h"
@@ -29,24 +30,16 @@ int cv_state_prepare(struct cv_sysroot *r, struct cv_error *err)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Return: 0 when locked, -EBUSY when it stayed locked by another. */
 static int wait_lock(int fd, unsigned int wait_ms)
 {
 	const struct timespec poll = { .tv_nsec = LOCK_POLL_MS * 1000000L };
-	int64_t end = now_ms() + wait_ms;
+	int64_t end = cv_now_ms() + wait_ms;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		if (now_ms() >= end)
+		if (cv_now_ms() >= end)
 			return -EBUSY;
 		nanosleep(&poll, NULL);
 	}

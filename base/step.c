@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/step.h"
 #include "base/step_shared.h"
@@ -115,15 +115,6 @@ static int apply_step(const struct cv_step_env *env, const struct cv_step_ops *o
 	return rc ? cv_fail_errno(err, rc, step->object, "cannot write the journal") : 0;
 }
 
-static unsigned int ms_since(const struct timespec *start)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (unsigned int)((now.tv_sec - start->tv_sec) * 1000 +
-			      (now.tv_nsec - start->tv_nsec) / 1000000);
-}
-
 static void report(const struct cv_step_progress *p, const struct cv_step *s, int done,
 		   unsigned int ms)
 {
@@ -188,16 +179,15 @@ int cv_steps_apply(const struct cv_step_env *env, const struct cv_step_table *ta
 		return cv_fail_errno(err, -ENOMEM, env->vm, "cannot apply the steps");
 	rc = check_kinds(table, steps, n, err);
 	for (size_t i = 0; !rc && i < n; i++) {
-		struct timespec start;
+		int64_t start = cv_now_ms();
 		bool is_begun = false;
 
-		clock_gettime(CLOCK_MONOTONIC, &start);
 		report(progress, &steps[i], 0, 0);
 		rc = apply_step(env, cv_step_find(table, steps[i].kind), journal, &steps[i],
 				&priors[i], &is_begun, err);
 		n_begun += is_begun;
 		if (!rc)
-			report(progress, &steps[i], 1, ms_since(&start));
+			report(progress, &steps[i], 1, (unsigned int)(cv_now_ms() - start));
 	}
 	if (rc && undo_steps(env, table, journal, steps, priors, n_begun))
 		mark_partial(env, err);

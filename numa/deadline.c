@@ -3,26 +3,20 @@
 
 #include <time.h>
 
+#include "base/clock.h"
+
 #define NAP_MAX_MS 50
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 struct nu_deadline nu_deadline_start(unsigned int ms)
 {
-	return (struct nu_deadline){ .end = now_ms() + ms, .nap = 1 };
+	return (struct nu_deadline){ .end = (uint64_t)cv_now_ms() + ms, .nap = 1 };
 }
 
 bool nu_deadline_wait(struct nu_deadline *d)
 {
 	struct timespec pause = { .tv_nsec = (long)d->nap * 1000000 };
 
-	if (now_ms() >= d->end)
+	if ((uint64_t)cv_now_ms() >= d->end)
 		return false;
 	nanosleep(&pause, NULL);
 	d->nap = d->nap * 2 > NAP_MAX_MS ? NAP_MAX_MS : d->nap * 2;

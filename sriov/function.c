@@ -140,14 +140,6 @@ int sr_vf_of(struct cv_sysroot *root, const char *pf, unsigned int index, char v
 	return 0;
 }
 
-uint64_t sr_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void sr_pause(void)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);

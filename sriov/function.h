@@ -45,8 +45,6 @@ int sr_split_vf(const char *object, char *pf, unsigned int *ret_index, struct cv
 /** sr_vf_of() - address of an existing VF by its virtfn link. Return: 0, -ENOENT, -EINVAL. */
 int sr_vf_of(struct cv_sysroot *root, const char *pf, unsigned int index, char vf[CV_BDF_MAX]);
 
-/** sr_now_ms() - milliseconds of the monotonic clock. */
-uint64_t sr_now_ms(void);
 /** sr_pause() - sleep between two looks at something that is awaited. */
 void sr_pause(void);
 

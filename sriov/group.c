@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/parse.h"
 #include "sriov/function.h"
@@ -20,11 +21,11 @@ static const char *group_path(char buf[CV_PATH_MAX], int group)
 static int await_node(const struct cv_step_env *env, const char *bdf, int group, struct stat *ret,
 		      struct cv_error *err)
 {
-	uint64_t end = sr_now_ms() + env->deadline_ms;
+	int64_t end = cv_now_ms() + env->deadline_ms;
 	char path[CV_PATH_MAX];
 	int r = cv_stat(env->root, group_path(path, group), ret);
 
-	while (r == -ENOENT && sr_now_ms() < end) {
+	while (r == -ENOENT && cv_now_ms() < end) {
 		sr_pause();
 		r = cv_stat(env->root, path, ret);
 	}

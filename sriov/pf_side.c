@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "sriov/function.h"
 
@@ -89,12 +90,12 @@ static void restore_irqs(struct cv_sysroot *root, const char *pf, const json_t *
 void sr_pf_restore(const struct cv_step_env *env, const char *pf, const json_t *prior)
 {
 	const json_t *links = json_object_get(prior, "carrier");
-	uint64_t end = sr_now_ms() + env->deadline_ms;
+	int64_t end = cv_now_ms() + env->deadline_ms;
 
 	for (size_t i = 0; i < json_array_size(links); i++) {
 		const char *netdev = json_string_value(json_array_get(links, i));
 
-		while (netdev && !has_carrier(env->root, pf, netdev) && sr_now_ms() < end)
+		while (netdev && !has_carrier(env->root, pf, netdev) && cv_now_ms() < end)
 			sr_pause();
 	}
 	restore_irqs(env->root, pf, json_object_get(prior, "irqs"));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/parse.h"
 #include "sriov/function.h"
@@ -136,10 +137,10 @@ static unsigned int first_incomplete(struct cv_sysroot *root, const char *pf, un
 static int await_vfs(const struct cv_step_env *env, const char *pf, unsigned int count,
 		     struct cv_error *err)
 {
-	uint64_t end = sr_now_ms() + env->deadline_ms;
+	int64_t end = cv_now_ms() + env->deadline_ms;
 	unsigned int missing = first_incomplete(env->root, pf, count);
 
-	while (missing < count && sr_now_ms() < end) {
+	while (missing < count && cv_now_ms() < end) {
 		sr_pause();
 		missing = first_incomplete(env->root, pf, count);
 	}

@@ -107,7 +107,6 @@ static int run_stop(struct cmd *c)
 	if (vm.is_launched && cv_proc_is_alive(c->root, &vm.proc))
 		power_down(c, &vm, cmd_flag(c, "kill") ? 0 : grace);
 	r = release_locked(c, &site, &vm);
-	memset(&c->err, 0, r < 0 ? 0 : sizeof(c->err));
 	if (r < 0)
 		return r;
 	if (c->json)

@@ -8,12 +8,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/state.h"
 #include "numa/binding.h"
+#include "numa/cgroup.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
 #include "vmm/spawn.h"
@@ -26,18 +27,10 @@
 #define MEMLOCK_SLACK (1ULL << 30)  /* BARs and the VMM's own buffers */
 #define LOG_MAX_BYTES (16ULL << 20) /* console.log and vmm.log, each */
 
-static unsigned int now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (unsigned int)((uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000);
-}
-
 /* Ends the phase that began at *@since. */
 static void phase(struct launch *l, const char *name, unsigned int *since)
 {
-	unsigned int now = now_ms();
+	unsigned int now = (unsigned int)cv_now_ms();
 
 	if (l->n_phases < LAUNCH_MAX_PHASES)
 		l->phases[l->n_phases++] = (struct launch_phase){ name, now - *since };
@@ -225,7 +218,7 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 	_cleanup_free_ pid_t *tids = NULL;
 	struct launch *l = env->launch;
 	char dir[CV_PATH_MAX];
-	unsigned int since = now_ms();
+	unsigned int since = (unsigned int)cv_now_ms();
 	pid_t pid = 0;
 
 	(void)value;
@@ -260,23 +253,9 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 static int revert_launch(const struct cv_step_env *env, const char *object, const char *value,
 			 const json_t *prior, struct cv_error *err)
 {
-	char path[CV_PATH_MAX];
+	char dir[CV_PATH_MAX];
 
-	(void)value;
-	(void)prior;
-	cv_pathf(path, NU_CGROUP_ROOT "/%s/cgroup.kill", env->vm);
-	if (nu_cgroup_pids(env->root, env->vm) == 0)
-		return 0;
-	int r = cv_write_str(env->root, path, "1");
-	if (r < 0 && r != -ENOENT)
-		return cv_fail_errno(err, r, path, "cannot end the VMM");
-	for (unsigned int waited = 0; nu_cgroup_pids(env->root, env->vm) > 0; waited += 20) {
-		if (waited >= env->deadline_ms)
-			return cv_fail(err, -ETIMEDOUT, CV_EXIT_TIMEOUT, "VMM_STUCK", object,
-				       "the VMM does not end");
-		poll(NULL, 0, 20);
-	}
-	return 0;
+	return nu_cgroup_kill(env, cv_pathf(dir, NU_CGROUP_ROOT "/%s", env->vm), err);
 }
 
 const struct cv_step_ops cmd_step_launch = {

@@ -13,28 +13,21 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #define RETRY_MS 20
 #define FIRST_SIZE 4096
 /* A peer that never stops sending ends the wait this long after the deadline. */
 #define FLOOD_MS 500
 
-static uint64_t clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 uint64_t vmm_clock_end(unsigned int ms)
 {
-	return clock_now() + ms;
+	return (uint64_t)cv_now_ms() + ms;
 }
 
 int vmm_clock_left(uint64_t end)
 {
-	uint64_t now = clock_now();
+	uint64_t now = (uint64_t)cv_now_ms();
 
 	if (now >= end)
 		return 0;
@@ -158,7 +151,7 @@ static int fill(struct vmm_stream *s, uint64_t end)
 
 	if (r < 0)
 		return r;
-	if (clock_now() > end + FLOOD_MS)
+	if ((uint64_t)cv_now_ms() > end + FLOOD_MS)
 		return -ETIMEDOUT;
 	r = wait_ready(s->fd, POLLIN, end);
 	if (r < 0)
