@@ -6,7 +6,8 @@
 #include "numa/topology.h"
 
 /* Each part stands on the one before: online CPUs, then their nodes, then their cores. */
-int nu_inventory_read(struct cv_sysroot *root, struct inventory *inv, struct cv_error *err)
+int nu_inventory_read(struct cv_sysroot *root, const struct nu_depth *depth, struct inventory *inv,
+		      struct cv_error *err)
 {
 	int r;
 

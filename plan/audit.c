@@ -83,7 +83,7 @@ int audit_add_flag(const struct audit_flag *flag, const struct inventory *inv, s
 	return 0;
 }
 
-int audit_run(const struct inventory *inv, struct audit *ret)
+int audit_run(const struct inventory *inv, enum audit_intent intent, struct audit *ret)
 {
 	struct audit a = { 0 };
 	int rc = audit_host(inv, &a);

@@ -124,6 +124,29 @@ static bool is_wanted_class(const struct spec_device *want, const struct inv_dev
 	return d->pf < 0 && !inv_is_bridge(d) && strcmp(inv_class_name(d), want->class) == 0;
 }
 
+/* An entry by address names a function, or a PF; a group that is taken whole is the reader's matter. */
+static bool may_want(const struct spec_device *want, const struct inv_dev *d)
+{
+	switch (want->select) {
+	case SPEC_BY_BDF:
+		return cv_bdf_cmp(want->bdf, d->bdf) == 0;
+	case SPEC_BY_CLASS:
+		return is_wanted_class(want, d);
+	case SPEC_BY_VF:
+		break;
+	}
+	return is_wanted_pf(want, d);
+}
+
+bool spec_wants(const struct spec *specs, size_t n, const struct inv_dev *d)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < specs[i].n_devices; k++)
+			if (may_want(&specs[i].devices[k], d))
+				return true;
+	return false;
+}
+
 /* Could @dev, or a VF of it, be chosen for @want? */
 static bool could_serve(const struct search *x, const struct spec_device *want, int dev)
 {

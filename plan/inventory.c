@@ -20,6 +20,8 @@ void inventory_done(struct inventory *inv)
 	free(inv->cpus);
 	free(inv->nodes);
 	free(inv->devs);
+	free(inv->groups);
+	free(inv->partitions);
 	free(inv->leases);
 	*inv = (struct inventory){ 0 };
 }
@@ -66,6 +68,14 @@ const struct inv_pool *inv_find_pool(const struct inv_node *node, uint64_t page_
 		if (node->pools[i].page_size == page_size)
 			return &node->pools[i];
 	}
+	return NULL;
+}
+
+const struct inv_group *inv_find_group(const struct inventory *inv, int id)
+{
+	for (size_t i = 0; i < inv->n_groups; i++)
+		if (inv->groups[i].id == id)
+			return &inv->groups[i];
 	return NULL;
 }
 

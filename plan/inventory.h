@@ -15,7 +15,9 @@
 
 #define INV_MAX_POOLS 4
 #define INV_MAX_BARS 6
+#define INV_MAX_REGIONS 8
 #define INV_TEXT 64
+#define INV_UNKNOWN UINT64_MAX
 
 /** struct inv_cpu - a logical CPU; ids are the kernel's, -1 where the kernel says nothing */
 struct inv_cpu {
@@ -27,8 +29,16 @@ struct inv_cpu {
 	int thread; /* 0 for the first SMT sibling, 1 for the next */
 	int l3;	    /* index of the L3 in inventory order, -1 without L3 */
 	int l2;
+	int kind; /* hybrid machines: 0 for the fastest kind of core, 1 for the next; else 0 */
 	bool is_isolated; /* isolcpus= or an isolated cpuset partition */
 	bool is_nohz_full;
+	bool is_rcu_nocbs;
+	int irqs; /* host interrupts delivered here (effective affinity), -1 not read */
+};
+
+/** struct inv_caches - bytes of one cache of each level, as CPU 0 has them; 0 unknown */
+struct inv_caches {
+	uint64_t l1d, l1i, l2, l3;
 };
 
 /** struct inv_pool - huge pages of one size on one node */
@@ -44,14 +54,17 @@ struct inv_node {
 	struct cv_cpuset cpus; /* online */
 	uint64_t mem_total;    /* bytes */
 	uint64_t mem_free;
-	uint64_t obtainable; /* bytes: free, or held by what the kernel can drop or write back */
+	uint64_t obtainable;  /* bytes: free, or held by what the kernel can drop or write back */
+	uint64_t free_blocks; /* bytes free in blocks of 2 MiB and more, INV_UNKNOWN not read */
 	struct inv_pool pools[INV_MAX_POOLS];
 	size_t n_pools;
 	int *distances; /* SLIT, one per node in inventory order; owned */
 };
 
 struct inv_bar {
-	uint64_t size; /* bytes, 0: not implemented */
+	uint64_t size;	    /* bytes, 0: not implemented */
+	uint64_t address;   /* on the host's bus, 0: the firmware found no room */
+	uint64_t resizable; /* Resizable BAR (PCIe Base 6.0 section 7.8.6): bit n: 2^(20 + n) bytes */
 	bool is_64bit;
 	bool is_prefetchable;
 	bool is_io;
@@ -82,6 +95,7 @@ struct inv_sriov {
 	unsigned int stride;
 	uint16_t vf_device;
 	bool autoprobe;
+	struct inv_bar vf_bars[INV_MAX_BARS]; /* of one VF */
 };
 
 /** enum inv_holder - who uses a device on the host; see inv_dev.holder */
@@ -108,11 +122,14 @@ struct inv_dev {
 	struct inv_bar bars[INV_MAX_BARS];
 	struct inv_link link;
 	char reset_methods[INV_TEXT]; /* "flr bus", "" none */
-	bool has_acs;		      /* port with an ACS capability */
+	bool has_acs;		      /* an ACS capability (PCIe Base 6.0 section 7.7.11) */
+	uint16_t acs_cap;	      /* what it can do: the bits that acs_ctrl can have */
 	uint16_t acs_ctrl;	      /* ACS control bits as set */
-	bool has_ats;
+	bool has_ats, ats_enabled;
+	bool has_pasid, pasid_enabled;
 	bool is_multifunction;
 	bool is_unreadable; /* config space reads all ones */
+	bool is_shallow; /* only address, tree, class, ids and group were read: see sriov/inventory.h */
 	struct inv_sriov sriov;
 	int pf;	      /* VF: index of its PF, else -1 */
 	int vf_index; /* VF: number below its PF, else -1 */
@@ -126,6 +143,67 @@ struct inv_dev {
 	char quarantine[160]; /* reason */
 };
 
+/** struct inv_region - IOVAs a group must not use for memory; @end is the last byte */
+struct inv_region {
+	uint64_t start, end;
+	char type[24]; /* direct, direct-relaxable, msi, reserved */
+};
+
+/** struct inv_group - an IOMMU group; members are the devices that name it */
+struct inv_group {
+	int id;
+	char domain[24]; /* DMA, DMA-FQ, identity; "" not read */
+	struct inv_region regions[INV_MAX_REGIONS];
+	size_t n_regions;
+};
+
+/** struct inv_partition - a cpuset partition (cgroup v2) that somebody made */
+struct inv_partition {
+	char path[128]; /* below the cgroup mount: "/carve/vm0" */
+	struct cv_cpuset cpus;
+	bool is_isolated;
+};
+
+/**
+ * struct inv_noise - what disturbs a pinned guest; read for the audit only (@is_read)
+ *
+ * Texts are "" and numbers -1 where the kernel shows nothing.
+ */
+struct inv_noise {
+	bool is_read;
+	struct cv_cpuset workqueue;   /* /sys/devices/virtual/workqueue/cpumask: unbound work */
+	struct cv_cpuset irq_default; /* /proc/irq/default_smp_affinity */
+	bool irqbalance;	      /* runs */
+	char idle_driver[INV_TEXT];   /* cpuidle */
+	char idle_deepest[INV_TEXT];  /* name of the deepest enabled idle state of CPU 0 */
+	int idle_latency_us;	      /* its exit latency */
+	char thp_defrag[INV_TEXT];    /* the chosen word */
+	char nx_huge_pages[INV_TEXT]; /* kvm parameter as it prints */
+	int halt_poll_ns;
+	int ple_gap;	       /* kvm_intel, or pause_filter_count of kvm_amd */
+	char apicv[INV_TEXT];  /* kvm_intel enable_apicv, kvm_amd avic */
+	char kvmclock_sync[8]; /* kvm kvmclock_periodic_sync */
+	int dma_entry_limit;   /* vfio_iommu_type1 */
+	int zone_reclaim_mode;
+	int stat_interval; /* vm.stat_interval, seconds */
+	int nmi_watchdog;
+	int timer_migration;
+	int compaction_proactiveness;
+	int swappiness;
+	char clocksource[INV_TEXT];
+	char mitigations[INV_TEXT]; /* the word after mitigations= on the command line */
+};
+
+/** struct inv_resctrl - cache and memory bandwidth allocation (Documentation/arch/x86/resctrl.rst) */
+struct inv_resctrl {
+	bool is_mounted;
+	bool has_l3, has_mb;
+	uint64_t l3_mask;	      /* cbm_mask */
+	unsigned int l3_min_bits;     /* min_cbm_bits */
+	unsigned int l3_closids;      /* groups that can exist */
+	unsigned int mb_min, mb_step; /* percent */
+};
+
 enum inv_iommu { INV_IOMMU_NONE, INV_IOMMU_INTEL, INV_IOMMU_AMD, INV_IOMMU_ARM, INV_IOMMU_OTHER };
 
 /** struct inv_host - facts of the node, each read by its effect */
@@ -134,6 +212,9 @@ struct inv_host {
 	char boot_id[40];
 	char cpu_vendor[INV_TEXT];
 	char cpu_model[INV_TEXT];
+	int cpu_family, cpu_model_id; /* CPUID, -1 unknown */
+	unsigned int phys_bits;	      /* physical address bits of the CPU, 0 unknown */
+	struct inv_caches caches;
 	char cmdline[1024];
 	char container[INV_TEXT]; /* not used to decide, only shown */
 	enum inv_iommu iommu;
@@ -156,7 +237,9 @@ struct inv_host {
 	bool thp_always;
 	char governor[INV_TEXT]; /* cpufreq of CPU 0, "" none */
 	uint64_t memlock_limit;	 /* bytes, hard limit of this process, UINT64_MAX unlimited */
-	struct cv_cpuset online, isolated, nohz_full;
+	struct cv_cpuset online, isolated, nohz_full, rcu_nocbs;
+	struct inv_noise noise;
+	struct inv_resctrl resctrl;
 };
 
 /**
@@ -164,6 +247,8 @@ struct inv_host {
  * @cpus:    by id
  * @nodes:   by id; distances index this array
  * @devs:    by BDF
+ * @groups:  by id; those of functions that are not shallow
+ * @partitions: by path
  * @leases:  of this boot, by name
  */
 struct inventory {
@@ -174,6 +259,10 @@ struct inventory {
 	size_t n_nodes;
 	struct inv_dev *devs;
 	size_t n_devs;
+	struct inv_group *groups;
+	size_t n_groups;
+	struct inv_partition *partitions;
+	size_t n_partitions;
 	struct cv_lease *leases;
 	size_t n_leases;
 };
@@ -189,6 +278,8 @@ int inv_find_cpu(const struct inventory *inv, int id);
 int inv_find_node(const struct inventory *inv, int id);
 /** inv_find_pool() - Return: the pool of @page_size on a node, or NULL. */
 const struct inv_pool *inv_find_pool(const struct inv_node *node, uint64_t page_size);
+/** inv_find_group() - Return: the IOMMU group @id, or NULL. */
+const struct inv_group *inv_find_group(const struct inventory *inv, int id);
 /** inv_is_bridge() - true for root, up- and downstream ports and bridges. */
 bool inv_is_bridge(const struct inv_dev *d);
 /** inv_device_lease() - Return: the lease that holds a device, or NULL. */

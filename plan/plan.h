@@ -17,10 +17,19 @@
 #define PLAN_VERSION 1
 #define PLAN_MAX_NODES 16
 
+/* AMD systems reserve IOVAs for HyperTransport: 0xfd_0000_0000-0xff_ffff_ffff (AMD IOMMU
+ * specification 48882, section 2.1.2): no memory and no BAR of a guest may lie there. */
+#define PLAN_AMD_HOLE_START 0xfd00000000ULL
+#define PLAN_AMD_HOLE_END 0x10000000000ULL
+
 /** struct plan_vcpu - vCPU number = index; guest topology ids as the guest shall see them */
 struct plan_vcpu {
 	int host_cpu;
-	int guest_node, package, die, core, thread, l3; /* core: unique within the guest */
+	int guest_node, package, die, core, thread, l3; /* core, l3: unique within the guest */
+};
+
+struct plan_caches {
+	uint64_t l1d, l1i, l2, l3; /* bytes of one cache, 0 unknown */
 };
 
 /** struct plan_node - one guest NUMA node */
@@ -33,13 +42,44 @@ struct plan_node {
 	int distances[PLAN_MAX_NODES];
 };
 
-/** struct plan_bridge - a host bridge or port of the guest's PCIe tree */
+enum plan_port {
+	PLAN_HOST_BRIDGE, /* one per guest node with devices (QEMU: pxb-pcie) */
+	PLAN_ROOT_PORT,
+	PLAN_SWITCH_UP,
+	PLAN_SWITCH_DOWN,
+};
+
+/**
+ * struct plan_bridge - a host bridge or port of the guest's PCIe tree
+ *
+ * Parents come before children. A switch of the host is shown with each of its levels that lead to a
+ * device of the guest: devices below one host switch are below one guest switch.
+ */
 struct plan_bridge {
-	char id[32]; /* "pxb0", "rp0" */
-	int parent;  /* index into bridges, -1: the root complex */
+	char id[32]; /* "pxb0", "rp0", "up0", "dn0" */
+	enum plan_port kind;
+	int parent; /* index into bridges, -1: a host bridge */
 	int guest_node;
-	uint8_t bus;	   /* pxb: its bus number */
-	struct cv_bdf bdf; /* root port: its guest address */
+	uint8_t bus; /* the bus below it: root bus of a host bridge, secondary bus of a port */
+	struct cv_bdf bdf;  /* port: its guest address */
+	struct cv_bdf host; /* the port of the host that it stands for, when @has_host */
+	bool has_host;
+	unsigned int link_speed, link_width; /* of the host's port; 0.1 GT/s, lanes; 0 unknown */
+};
+
+enum plan_range_kind {
+	PLAN_RAM,
+	PLAN_MMIO32,   /* below 4 GiB: BARs of 32 bits, ECAM, interrupt controllers */
+	PLAN_MMIO64,   /* window of a host bridge for 64-bit BARs */
+	PLAN_RESERVED, /* IOVAs that the host reserves: neither memory nor BAR may lie there */
+};
+
+/** struct plan_range - a part of guest physical address space; ranges ascend and do not overlap */
+struct plan_range {
+	enum plan_range_kind kind;
+	uint64_t start, size;
+	int guest_node; /* RAM, MMIO64; else -1 */
+	char why[48];	/* "node 0", "msi", "AMD HyperTransport" */
 };
 
 /** struct plan_device - one passed-through function */
@@ -55,6 +95,10 @@ struct plan_device {
 	struct cv_bdf pf;
 	int vf_index;
 	uint16_t vendor, device; /* as the guest will see them */
+	uint32_t class;		 /* 24 bits */
+	uint64_t mmio32, mmio64; /* bytes of its BARs, each rounded up to its alignment */
+	unsigned int link_speed, link_width; /* 0.1 GT/s, lanes; of the PF for a VF; 0 unknown */
+	int clique; /* peer-to-peer clique (QEMU x-nv-gpudirect-clique), -1 none */
 	char class_name[16];
 	char driver[64]; /* bound now, "" none */
 	char mac[18];	 /* "" not a NIC */
@@ -77,7 +121,9 @@ struct plan {
 	char user[64];
 	char backend[16];
 	char hypervisor[64];
-	char cpu_vendor[64]; /* of the host: decides how caches are shown to the guest */
+	char cpu_vendor[64];	   /* of the host: decides how caches are shown to the guest */
+	int cpu_family, cpu_model; /* CPUID of the host, -1 unknown */
+	struct plan_caches caches;
 	char *kernel, *initrd, *cmdline;
 	struct plan_vcpu *vcpus;
 	size_t n_vcpus;
@@ -90,7 +136,12 @@ struct plan {
 	size_t n_bridges;
 	struct plan_device *devices;
 	size_t n_devices;
-	struct cv_step *steps; /* strings owned by the plan */
+	struct plan_range *ranges;
+	size_t n_ranges;
+	unsigned int phys_bits; /* physical address bits the guest needs */
+	uint64_t low_limit;	/* RAM below 4 GiB ends here at the latest */
+	uint64_t memlock;	/* bytes the VMM may have to pin: RLIMIT_MEMLOCK */
+	struct cv_step *steps;	/* strings owned by the plan */
 	size_t n_steps;
 	struct plan_reason *reasons;
 	size_t n_reasons;

@@ -17,6 +17,12 @@ enum spec_smt {
 	SPEC_SMT_ONE_PER_CORE, /* one vCPU per core, the siblings stay idle */
 };
 
+/** enum spec_split - how a guest of several nodes is divided */
+enum spec_split {
+	SPEC_SPLIT_EVEN,    /* the same number of cores and pages on each node */
+	SPEC_SPLIT_DEVICES, /* the nodes of its devices, in proportion to their number there */
+};
+
 /** enum spec_accept - risks a spec may accept by name; bits */
 enum spec_accept {
 	SPEC_ACCEPT_NO_RESET = 1,
@@ -61,7 +67,10 @@ struct spec_device {
  * @cpus:      whole cores
  * @memory:    bytes
  * @page_size: bytes, 2M or 1G; 0: not given, the site's applies
- * @nodes:     host NUMA nodes to use, evenly; empty: planner chooses
+ * @nodes:     host NUMA nodes to use; empty: planner chooses
+ * @split:     how cores and memory are divided over the nodes
+ * @l3_ways:   cache ways of each L3 of the guest reserved for it alone, 0: shared with all (resctrl)
+ * @memory_bandwidth: percent of the memory bandwidth at most, 0: no limit (resctrl)
  */
 struct spec {
 	char *origin;
@@ -73,6 +82,9 @@ struct spec {
 	uint64_t page_size;
 	int nodes[16];
 	size_t n_nodes;
+	enum spec_split split;
+	unsigned int l3_ways;
+	unsigned int memory_bandwidth;
 	struct spec_device *devices;
 	size_t n_devices;
 	char *kernel;
@@ -93,6 +105,10 @@ struct spec {
 int spec_parse(const char *text, size_t len, const char *origin, struct spec *ret,
 	       struct cv_error *err);
 void spec_done(struct spec *s);
+
+struct inv_dev;
+/** spec_wants() - could @d, or a VF of it, be chosen for an entry of one of @n specs? */
+bool spec_wants(const struct spec *specs, size_t n, const struct inv_dev *d);
 #define _cleanup_spec_ __attribute__((cleanup(spec_done)))
 
 /**

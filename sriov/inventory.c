@@ -175,7 +175,7 @@ static void link_vfs(struct cv_sysroot *root, struct inventory *inv, int pf)
 	}
 }
 
-int sr_inventory_read(struct cv_sysroot *root, bool with_holders, struct inventory *inv,
+int sr_inventory_read(struct cv_sysroot *root, const struct sr_depth *depth, struct inventory *inv,
 		      struct cv_error *err)
 {
 	int r;
@@ -196,7 +196,7 @@ int sr_inventory_read(struct cv_sysroot *root, bool with_holders, struct invento
 		if (inv->devs[i].sriov.total > 0)
 			link_vfs(root, inv, (int)i);
 	}
-	if (with_holders)
+	if (depth->holders)
 		sr_holders_read(root, inv);
 	return 0;
 }

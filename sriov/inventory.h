@@ -7,13 +7,28 @@
 #include "plan/inventory.h"
 
 /**
+ * struct sr_depth - how much is read; zero: every function in depth, no holders, no names
+ * @holders:   also look for holders (reads /proc of every process: only where it decides)
+ * @names:     also look up names (reads pci.ids)
+ * @is_wanted: NULL: every function in depth. Otherwise those for which it returns true (it sees a
+ *             function of which address, class, ids, SR-IOV total and group were read), the bridges
+ *             above them, their PFs and VFs, and all members of their IOMMU groups; the others stay
+ *             is_shallow. A plan needs no more, and a node has a thousand functions.
+ */
+struct sr_depth {
+	bool holders;
+	bool names;
+	bool (*is_wanted)(const struct inv_dev *d, void *ctx);
+	void *ctx;
+};
+
+/**
  * sr_inventory_read() - all PCI functions with parent, group, node, BARs, link, ACS, SR-IOV, driver,
  * holder and quarantine
- * @with_holders: also look for holders (reads /proc of every process: only where it decides)
- * @inv: only devs, n_devs and the IOMMU facts of host are written
+ * @inv: only devs, groups and the IOMMU facts of host are written
  * Return: 0 or -errno with @err filled. A host without PCI is 0 devices.
  */
-int sr_inventory_read(struct cv_sysroot *root, bool with_holders, struct inventory *inv,
+int sr_inventory_read(struct cv_sysroot *root, const struct sr_depth *depth, struct inventory *inv,
 		      struct cv_error *err);
 
 #endif

@@ -92,8 +92,21 @@ int cmd_print_error(const struct cmd *c);
 /** cmd_read_file() - a file of the caller (not of the sysroot), at most @max bytes; heap, NUL added. */
 int cmd_read_file(struct cmd *c, const char *path, size_t max, char **ret, size_t *ret_len);
 
-/** cmd_inventory() - the whole inventory with leases of this boot. */
-int cmd_inventory(struct cmd *c, bool with_holders, struct inventory *ret);
+/** enum cmd_depth - what a verb needs of the inventory; bits */
+enum cmd_depth {
+	CMD_HOLDERS = 1, /* who uses a device on the host */
+	CMD_NAMES = 2,	 /* names of pci.ids */
+	CMD_NOISE = 4,	 /* what only the audit judges */
+};
+
+/**
+ * cmd_inventory() - the inventory with leases of this boot
+ * @depth:  enum cmd_depth
+ * @specs:  @n of them: devices that none of them can want are read in outline only (struct sr_depth);
+ *          NULL: all in depth
+ */
+int cmd_inventory(struct cmd *c, unsigned int depth, const struct spec *specs, size_t n,
+		  struct inventory *ret);
 /** cmd_site() - /etc/carve/carve.yaml and conf.d; the built-in values when there are none. */
 int cmd_site(struct cmd *c, struct site *ret);
 /** cmd_specs() - parse the specs named by the arguments; *ret is an array of c->n_args. */

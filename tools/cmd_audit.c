@@ -86,11 +86,11 @@ static int run_audit(struct cmd *c)
 {
 	_cleanup_inventory_ struct inventory inv = { 0 };
 	_cleanup_(audit_done) struct audit a = { 0 };
-	int r = cmd_inventory(c, false, &inv);
+	int r = cmd_inventory(c, CMD_NAMES | CMD_NOISE, NULL, 0, &inv);
 
 	if (r < 0)
 		return r;
-	r = audit_run(&inv, &a);
+	r = audit_run(&inv, AUDIT_ISOLATE, &a);
 	if (r < 0)
 		return cv_fail_errno(&c->err, r, NULL, "cannot audit the host");
 	r = c->json ? cmd_print_json(c, audit_json(&a)) : print_table(c, &a);

@@ -79,7 +79,7 @@ static int run(struct cmd *c)
 
 	r = r ?: cmd_specs(c, &specs);
 	r = r ?: cmd_site(c, &site);
-	r = r ?: cmd_inventory(c, true, &inv);
+	r = r ?: cmd_inventory(c, CMD_HOLDERS, specs, c->n_args, &inv);
 	r = r ?: plan_make(&inv, &site, specs, c->n_args, &allow, plans, &c->err);
 	if (r == 0) {
 		r = print_plans(c, plans, c->n_args);

@@ -196,7 +196,7 @@ static int check_partitions(struct start *s)
 
 static int make_plan(struct start *s)
 {
-	int r = cmd_inventory(s->c, true, &s->inv);
+	int r = cmd_inventory(s->c, CMD_HOLDERS, NULL, 0, &s->inv);
 
 	return r ?: plan_make(&s->inv, &s->site, s->specs, 1, NULL, &s->plan, &s->c->err);
 }

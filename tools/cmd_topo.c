@@ -38,7 +38,7 @@ static int print_tree(struct cmd *c, const struct inventory *inv)
 static int run_topo(struct cmd *c)
 {
 	_cleanup_inventory_ struct inventory inv = { 0 };
-	int r = cmd_inventory(c, true, &inv);
+	int r = cmd_inventory(c, CMD_HOLDERS | CMD_NAMES, NULL, 0, &inv);
 
 	if (r < 0)
 		return r;

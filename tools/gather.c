@@ -72,16 +72,38 @@ static int add_leases(struct cmd *c, struct inventory *inv)
 	return 0;
 }
 
-int cmd_inventory(struct cmd *c, bool with_holders, struct inventory *ret)
+/** struct wanted - ctx of is_wanted() */
+struct wanted {
+	const struct spec *specs;
+	size_t n;
+};
+
+static bool is_wanted(const struct inv_dev *d, void *ctx)
 {
+	const struct wanted *w = ctx;
+
+	return spec_wants(w->specs, w->n, d);
+}
+
+int cmd_inventory(struct cmd *c, unsigned int depth, const struct spec *specs, size_t n,
+		  struct inventory *ret)
+{
+	struct wanted wanted = { specs, n };
+	struct nu_depth cpus = { .noise = depth & CMD_NOISE };
+	struct sr_depth pci = {
+		.holders = depth & CMD_HOLDERS,
+		.names = depth & CMD_NAMES,
+		.is_wanted = specs ? is_wanted : NULL,
+		.ctx = &wanted,
+	};
 	struct inventory inv = { 0 };
-	int r = nu_inventory_read(c->root, &inv, &c->err);
+	int r = nu_inventory_read(c->root, &cpus, &inv, &c->err);
 
 	/* leases first: a device on vfio-pci with a lease of ours is not foreign */
 	if (r == 0)
 		r = add_leases(c, &inv);
 	if (r == 0)
-		r = sr_inventory_read(c->root, with_holders, &inv, &c->err);
+		r = sr_inventory_read(c->root, &pci, &inv, &c->err);
 	if (r < 0) {
 		inventory_done(&inv);
 		return r;

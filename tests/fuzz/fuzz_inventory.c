@@ -20,10 +20,10 @@ static void look_at(struct cv_sysroot *root)
 
 	setenv("HWLOC_COMPONENTS", "linux,stop", 1);
 	setenv("HWLOC_FSROOT", cv_sysroot_dir(root), 1);
-	if (nu_inventory_read(root, &inv, NULL) == 0 &&
-	    sr_inventory_read(root, true, &inv, NULL) == 0) {
+	if (nu_inventory_read(root, &(struct nu_depth){ .noise = true }, &inv, NULL) == 0 &&
+	    sr_inventory_read(root, &(struct sr_depth){ .holders = true }, &inv, NULL) == 0) {
 		json_decref(inventory_json(&inv));
-		if (audit_run(&inv, &audit) == 0)
+		if (audit_run(&inv, AUDIT_ISOLATE, &audit) == 0)
 			audit_done(&audit);
 	}
 	inventory_done(&inv);

@@ -111,7 +111,7 @@ static void test_all_good(void **state)
 	struct machine m = { 0 };
 	struct audit a = { 0 };
 
-	assert_int_equal(audit_run(make_machine(&m), &a), 0);
+	assert_int_equal(audit_run(make_machine(&m), AUDIT_ISOLATE, &a), 0);
 	for (size_t i = 0; i < a.n; i++) {
 		if (a.findings[i].verdict != AUDIT_PASS)
 			fail_msg("%s: %s", a.findings[i].check, a.findings[i].evidence);
@@ -216,7 +216,7 @@ static void check_change(const struct change *c)
 
 	make_machine(&m);
 	c->change(&m.inv);
-	assert_int_equal(audit_run(&m.inv, &a), 0);
+	assert_int_equal(audit_run(&m.inv, AUDIT_ISOLATE, &a), 0);
 	f = find(&a, c->check, c->object);
 	if (!f)
 		fail_msg("%s says nothing about \"%s\"", c->check, c->object);
@@ -248,7 +248,7 @@ static void test_quiet(void **state)
 	m.devs[DISK].pf = NIC;
 	m.devs[DISK].is_unreadable = true;
 	m.inv.host.governor[0] = '\0';
-	assert_int_equal(audit_run(&m.inv, &a), 0);
+	assert_int_equal(audit_run(&m.inv, AUDIT_ISOLATE, &a), 0);
 	assert_int_equal(audit_worst(&a), AUDIT_PASS);
 	assert_null(find(&a, "device", "0000:02:00.0"));
 	audit_done(&a);
@@ -263,7 +263,7 @@ static void test_quarantined_vf(void **state)
 	quarantined(make_machine(&m));
 	m.devs[DISK].pf = NIC;
 	m.devs[DISK].reset_methods[0] = '\0';
-	assert_int_equal(audit_run(&m.inv, &a), 0);
+	assert_int_equal(audit_run(&m.inv, AUDIT_ISOLATE, &a), 0);
 	assert_non_null(find(&a, "device-quarantine", "0000:02:00.0"));
 	assert_null(find(&a, "device-reset", "0000:02:00.0"));
 	audit_done(&a);
@@ -274,7 +274,7 @@ static void test_empty(void **state)
 	struct inventory inv = { 0 };
 	struct audit a = { 0 };
 
-	assert_int_equal(audit_run(&inv, &a), 0);
+	assert_int_equal(audit_run(&inv, AUDIT_ISOLATE, &a), 0);
 	assert_int_equal(audit_worst(&a), AUDIT_FAIL);
 	audit_done(&a);
 }
@@ -290,7 +290,7 @@ static void test_golden(void **state)
 	make_machine(&m);
 	no_kvm(&m.inv);
 	port_in_group(&m.inv);
-	assert_int_equal(audit_run(&m.inv, &a), 0);
+	assert_int_equal(audit_run(&m.inv, AUDIT_ISOLATE, &a), 0);
 	j = audit_json(&a);
 	audit_done(&a);
 	assert_non_null(j);
@@ -313,7 +313,7 @@ static void test_json(void **state)
 	no_npt(&m.inv);
 	quarantined(&m.inv);
 	m.devs[DISK].quarantine[0] = '\xff'; /* no UTF-8 */
-	assert_int_equal(audit_run(&m.inv, &a), 0);
+	assert_int_equal(audit_run(&m.inv, AUDIT_ISOLATE, &a), 0);
 	j = audit_json(&a);
 	assert_non_null(j);
 	assert_int_equal(cv_json_int(j, "carve_audit", 0), 1);

@@ -104,7 +104,7 @@ static int read_inventory(struct tree *t, struct inventory *ret, struct cv_error
 
 	setenv("HWLOC_FSROOT", t->dir, 1);
 	assert_int_equal(cv_sysroot_open(t->dir, &r, NULL), 0);
-	return nu_inventory_read(r, ret, err);
+	return nu_inventory_read(r, &(struct nu_depth){ 0 }, ret, err);
 }
 
 static void test_inventory_cpus(void **state)
@@ -307,7 +307,7 @@ static void test_inventory_of_this_machine(void **state)
 	(void)state;
 	unsetenv("HWLOC_FSROOT");
 	assert_int_equal(cv_sysroot_open("/", &r, NULL), 0);
-	if (nu_inventory_read(r, &inv, &err) < 0)
+	if (nu_inventory_read(r, &(struct nu_depth){ 0 }, &inv, &err) < 0)
 		fail_msg("%s: %s", err.object, err.what);
 	assert_int_equal(inv.n_cpus, cv_cpuset_count(&inv.host.online));
 	assert_true(inv.n_nodes > 0);

@@ -545,7 +545,8 @@ static void nvme_without_resources_is_left_alone(void **state)
 
 static void read_inventory(struct host *h, struct inventory *inv)
 {
-	assert_int_equal(sr_inventory_read(h->root, true, inv, &h->err), 0);
+	assert_int_equal(
+		sr_inventory_read(h->root, &(struct sr_depth){ .holders = true }, inv, &h->err), 0);
 }
 
 static const struct inv_dev *device(const struct inventory *inv, const char *bdf)
@@ -808,7 +809,7 @@ static void inventory_reads_config_space(void **state)
 	unlink(name);
 	assert_string_equal(err.what, "");
 	assert_int_equal(r, 0);
-	assert_int_equal(sr_inventory_read(root, false, &inv, &err), 0);
+	assert_int_equal(sr_inventory_read(root, &(struct sr_depth){ 0 }, &inv, &err), 0);
 	assert_int_equal(inv.n_devs, 3);
 	assert_int_equal(inv.devs[0].port, INV_PORT_ROOT);
 	assert_true(inv.devs[0].has_acs && inv.devs[0].is_multifunction);
