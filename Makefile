@@ -34,6 +34,11 @@ fuzz:
 format:
 	scripts/list-files . '*.c' '*.h' | xargs -r -d '\n' clang-format -i
 
+# How fast, against peers in the same run; one line per figure (tests/bench/README.md).
+bench-plan: all
+	scripts/install-deps bench
+	tests/bench/plan
+
 stats:
 	@scripts/stats
 
@@ -46,4 +51,4 @@ clean:
 help:
 	@sed -nE 's/^([a-z-]+):.*/  make \1/p' Makefile
 
-.PHONY: all demo test test-long check fuzz format stats install clean help
+.PHONY: all demo test test-long check fuzz format bench-plan stats install clean help

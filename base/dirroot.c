@@ -12,6 +12,12 @@
 #include "base/dirroot.h"
 
 #define READ_MAX (16UL << 20)
+/* First buffer: one page of the kernel and the terminating NUL. */
+#define READ_FIRST 4097
+/* A file of sysfs gives all it has at once; one made of records (cgroup.procs) may stop a record
+ * short of a page. So a read of at most this much that did not fill its buffer was the last one. */
+#define READ_WHOLE 2048
+#define LIST_BUFFER (32UL << 10)
 /* openat2() gives up with EAGAIN when a rename races with ".."; this often it may. */
 #define RESOLVE_TRIES 32
 /* Directories of one tree that are moved up before their removal; only malice makes so many. */
@@ -65,37 +71,48 @@ static int open_path(const struct dirroot *d, const char *path, int flags, mode_
 	return -EAGAIN;
 }
 
-int cv_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
+static ssize_t read_some(int fd, char *buf, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* @is_whole: a short read ends the file. */
+static int read_all(int fd, size_t max, bool is_whole, char **ret, size_t *ret_len)
 {
 	_cleanup_free_ char *buf = NULL;
 	size_t size = 0, len = 0;
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n;
-
+	do {
 		if (size - len < 2) {
-			char *grown = realloc(buf, size ? size * 2 : 4096);
+			char *grown = realloc(buf, size ? size * 2 : READ_FIRST);
 
 			if (!grown)
 				return -ENOMEM;
-			size = size ? size * 2 : 4096;
+			size = size ? size * 2 : READ_FIRST;
 			buf = grown;
 		}
-		n = read(fd, buf + len, size - len - 1);
-		if (n < 0 && errno == EINTR)
-			continue;
+		n = read_some(fd, buf + len, size - len - 1);
 		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
+			return (int)n;
 		len += (size_t)n;
 		if (len > max)
 			return -EFBIG;
-	}
+	} while (n && !(is_whole && n <= READ_WHOLE && len + 1 < size));
 	buf[len] = '\0';
 	*ret = TAKE_PTR(buf);
 	*ret_len = len;
 	return 0;
+}
+
+int cv_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
+{
+	return read_all(fd, max, false, ret, ret_len);
 }
 
 static int dir_read(void *ctx, const char *path, char **ret, size_t *ret_len)
@@ -104,7 +121,7 @@ static int dir_read(void *ctx, const char *path, char **ret, size_t *ret_len)
 	/* A FIFO in somebody's directory must not block the reader. */
 	_cleanup_close_ int fd = open_path(d, path, O_RDONLY | (d->is_host ? 0 : O_NONBLOCK), 0);
 
-	return fd < 0 ? fd : cv_read_fd(fd, READ_MAX, ret, ret_len);
+	return fd < 0 ? fd : read_all(fd, READ_MAX, !strncmp(path, "/sys/", 5), ret, ret_len);
 }
 
 static int dir_write(void *ctx, const char *path, const void *data, size_t len)
@@ -127,19 +144,14 @@ static int dir_readlink(void *ctx, const char *path, char **ret)
 {
 	_cleanup_close_ int fd = open_path(ctx, path, O_PATH | O_NOFOLLOW, 0);
 	char target[PATH_MAX];
-	struct stat st;
 	ssize_t len;
 	char *copy;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISLNK(st.st_mode))
-		return -EINVAL;
 	len = readlinkat(fd, "", target, sizeof(target));
 	if (len < 0)
-		return -errno;
+		return errno == ENOENT ? -EINVAL : -errno; /* what is open is no link */
 	copy = strndup(target, (size_t)len);
 	if (!copy)
 		return -ENOMEM;
@@ -147,28 +159,22 @@ static int dir_readlink(void *ctx, const char *path, char **ret)
 	return 0;
 }
 
-static void close_dir(DIR **dir)
+static bool is_dots(const char *name)
 {
-	if (*dir)
-		closedir(*dir);
+	return !strcmp(name, ".") || !strcmp(name, "..");
 }
 
-static int read_names(DIR *dir, struct cv_strv *names)
+static int add_names(const char *buf, size_t len, struct cv_strv *names)
 {
-	for (;;) {
-		const struct dirent *e;
-		int rc;
+	const struct dirent64 *e;
+	int rc = 0;
 
-		errno = 0;
-		e = readdir(dir);
-		if (!e)
-			return -errno;
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		rc = cv_strv_add(names, e->d_name);
-		if (rc)
-			return rc;
+	for (size_t at = 0; at < len && !rc; at += e->d_reclen) {
+		e = (const void *)(buf + at);
+		if (!is_dots(e->d_name))
+			rc = cv_strv_add(names, e->d_name);
 	}
+	return rc;
 }
 
 /* @opened is a directory, consumed, or -errno. */
@@ -176,18 +182,22 @@ static int list_fd(int opened, struct cv_strv *ret)
 {
 	_cleanup_close_ int fd = opened;
 	_cleanup_strv_ struct cv_strv names = { 0 };
-	_cleanup_(close_dir) DIR *dir = NULL;
-	int rc;
+	_cleanup_free_ char *buf = NULL;
+	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	dir = fdopendir(fd);
-	if (!dir)
+	buf = malloc(LIST_BUFFER);
+	if (!buf)
+		return -ENOMEM;
+	while ((n = getdents64(fd, buf, LIST_BUFFER)) > 0) {
+		int rc = add_names(buf, (size_t)n, &names);
+
+		if (rc)
+			return rc;
+	}
+	if (n < 0)
 		return -errno;
-	fd = -1;
-	rc = read_names(dir, &names);
-	if (rc)
-		return rc;
 	cv_strv_sort(&names);
 	*ret = names;
 	names = (struct cv_strv){ 0 };

@@ -17,6 +17,9 @@
 #define MANIFEST_NAME "manifest.sysroot"
 #define MANIFEST_MAX (64UL << 20)
 
+/* Where a manifest is unpacked: memory first, thousands of small files take a disk seconds. */
+static const char *const temporary_dirs[] = { "/dev/shm", "/tmp" };
+
 /**
  * struct cv_sysroot - a root
  * @dir:          where the tree is, NULL for injected ops
@@ -105,12 +108,12 @@ static int open_tree(const char *path, bool is_live, struct cv_sysroot **ret, st
 	return 0;
 }
 
-static int new_temporary(struct cv_sysroot **ret)
+static int new_temporary(const char *parent, struct cv_sysroot **ret)
 {
-	_cleanup_free_ char *dir = strdup("/tmp/carve-sysroot-XXXXXX");
+	_cleanup_free_ char *dir = NULL;
 	int rc;
 
-	if (!dir)
+	if (asprintf(&dir, "%s/carve-sysroot-XXXXXX", parent) < 0)
 		return -ENOMEM;
 	if (!mkdtemp(dir))
 		return -errno;
@@ -124,21 +127,16 @@ static int new_temporary(struct cv_sysroot **ret)
 	return 0;
 }
 
-/* @fd is the manifest file. */
-static int open_manifest(int fd, const char *origin, struct cv_sysroot **ret, struct cv_error *err)
+static int unpack_in(const char *parent, const char *text, size_t len, const char *origin,
+		     struct cv_sysroot **ret, struct cv_error *err)
 {
 	_cleanup_(cv_sysroot_closep) struct cv_sysroot *r = NULL;
 	_cleanup_close_ int dirfd = -1;
-	_cleanup_free_ char *text = NULL;
-	size_t len;
 	int rc;
 
-	rc = cv_read_fd(fd, MANIFEST_MAX, &text, &len);
+	rc = new_temporary(parent, &r);
 	if (rc)
-		return cv_fail_errno(err, rc, origin, "cannot read the manifest");
-	rc = new_temporary(&r);
-	if (rc)
-		return cv_fail_errno(err, rc, "/tmp", "cannot make a directory for the manifest");
+		return cv_fail_errno(err, rc, parent, "cannot make a directory for the manifest");
 	dirfd = cv_open(r, "/", O_RDONLY | O_DIRECTORY, 0);
 	if (dirfd < 0)
 		return cv_fail_errno(err, dirfd, r->dir, "cannot open the unpacked manifest");
@@ -147,6 +145,23 @@ static int open_manifest(int fd, const char *origin, struct cv_sysroot **ret, st
 		return rc;
 	*ret = TAKE_PTR(r);
 	return 0;
+}
+
+/* @fd is the manifest file. */
+static int open_manifest(int fd, const char *origin, struct cv_sysroot **ret, struct cv_error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int rc = cv_read_fd(fd, MANIFEST_MAX, &text, &len);
+
+	if (rc)
+		return cv_fail_errno(err, rc, origin, "cannot read the manifest");
+	for (size_t i = 0; i < CV_ARRAY_SIZE(temporary_dirs); i++) {
+		rc = unpack_in(temporary_dirs[i], text, len, origin, ret, err);
+		if (rc == 0 || rc == -EINVAL)
+			break; /* what is wrong with the text is wrong everywhere */
+	}
+	return rc;
 }
 
 int cv_sysroot_open(const char *path, struct cv_sysroot **ret, struct cv_error *err)

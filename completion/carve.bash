@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of carve(1). Every word comes from the command itself: carve __complete [VERB] prints
-# verbs or options, and with a leading @ what completes the arguments of a verb.
+# verbs or options, with a leading @ what completes the arguments of a verb, and in lines
+# "@value --OPTION WORD..." the values of an option, or one word in capitals for what it takes.
 
 # The verb on the command line so far; skips the options and the values of global ones.
 _carve_verb() {
@@ -27,17 +28,32 @@ _carve_words() {
 	esac
 }
 
+# _carve_value OPTION LINES: what the value of an option is; empty for a flag
+_carve_value() {
+	local line
+
+	while read -r line; do
+		[[ $line == "@value $1 "* ]] && echo "${line#"@value $1 "}"
+	done <<<"$2"
+	[[ $1 == --sysroot ]] && echo PATH
+}
+
 _carve() {
-	local program=$1 current=${COMP_WORDS[COMP_CWORD]} verb words kind
+	local program=$1 current=${COMP_WORDS[COMP_CWORD]} verb words kind value
 	local previous=${COMP_WORDS[COMP_CWORD - 1]}
 
 	COMPREPLY=()
 	verb=$(_carve_verb)
 	words=$("$program" __complete ${verb:+"$verb"} 2>/dev/null)
-	kind=$(grep '^@' <<<"$words")
+	value=$(_carve_value "$previous" "$words" | head -n 1)
+	kind=$(grep '^@' <<<"$words" | grep -v '^@value ')
 	words=$(grep -v '^@' <<<"$words")
-	if [[ $previous == --sysroot || $previous == --diff || $previous == --tests ]]; then
+	if [[ $value == FILE || $value == PATH ]]; then
 		kind=@file words=""
+	elif [[ $value == [a-z]* ]]; then
+		kind="" words=${value// /$'\n'}
+	elif [[ -n $value ]]; then
+		return
 	elif [[ $current != -* ]]; then
 		[[ -z $verb ]] && words=$(grep -v '^--' <<<"$words")
 		[[ -n $verb ]] && words=$(_carve_words "$program" "$kind")

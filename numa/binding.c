@@ -14,6 +14,8 @@
 #include "base/parse.h"
 #include "base/state.h"
 #include "numa/cgroup.h"
+#include "numa/thread.h"
+#include "numa/value.h"
 
 /* The CPUs of all partitions together. */
 #define EXCLUSIVE_OF_ALL NU_CGROUP_ROOT "/cpuset.cpus.exclusive"
@@ -60,36 +62,13 @@ static int parse_object(const char *object, struct vm_dirs *ret, struct cv_error
 	return fill_dirs(object + strlen(prefix), ret, err);
 }
 
-/* One "key=LIST" at the start of *@p, up to @end; *@p moves behind it. */
-static int parse_key(const char **p, const char *key, char end, struct cv_cpuset *ret)
-{
-	_cleanup_free_ char *list = NULL;
-	const char *stop;
-	int r;
-
-	if (strncmp(*p, key, strlen(key)) != 0)
-		return -EINVAL;
-	*p += strlen(key);
-	stop = strchr(*p, end);
-	if (!stop)
-		return -EINVAL;
-	list = strndup(*p, (size_t)(stop - *p));
-	if (!list)
-		return -ENOMEM;
-	r = cv_parse_cpulist(list, ret);
-	if (r < 0)
-		return r;
-	*p = end ? stop + 1 : stop;
-	return cv_cpuset_is_empty(ret) ? -EINVAL : 0;
-}
-
 static int parse_value(const char *object, const char *value, struct vm_cpus *ret,
 		       struct cv_error *err)
 {
 	const char *p = value;
 
-	if (parse_key(&p, "vcpu=", ' ', &ret->vcpu) < 0 ||
-	    parse_key(&p, "vmm=", '\0', &ret->vmm) < 0)
+	if (nu_value_list(&p, "vcpu=", ' ', &ret->vcpu) < 0 ||
+	    nu_value_list(&p, "vmm=", '\0', &ret->vmm) < 0)
 		return bad_step(err, object, value, "\"vcpu=LIST vmm=LIST\"");
 	if (cv_cpuset_intersects(&ret->vcpu, &ret->vmm))
 		return bad_step(err, object, value, "vCPU and VMM lists without a CPU in common");
@@ -446,27 +425,25 @@ static int set_affinity(pid_t tid, const struct cv_cpuset *cpus)
 	return r;
 }
 
-/* "Cpus_allowed_list:\t2" of /proc/TID/status must be exactly @cpu. */
-static int verify_affinity(struct cv_sysroot *root, pid_t tid, int cpu, struct cv_error *err)
+/* The kernel may have narrowed or refused it silently: only /proc tells. */
+static int verify_affinity(struct cv_sysroot *root, pid_t tid, const struct cv_cpuset *wanted,
+			   struct cv_error *err)
 {
-	_cleanup_free_ char *text = NULL;
-	char path[CV_PATH_MAX], wanted[16];
-	char *list;
-	int r;
+	_cleanup_free_ char *found = NULL, *list = NULL;
+	struct nu_thread t;
+	char path[CV_PATH_MAX];
+	int r = nu_thread_read(root, tid, &t);
 
-	r = cv_read_str(root, cv_pathf(path, "/proc/%d/status", tid), &text);
+	cv_pathf(path, "/proc/%d/status", tid);
 	if (r < 0)
 		return cv_fail_errno(err, r, path, "cannot read where thread %d may run", tid);
-	list = strstr(text, "Cpus_allowed_list:");
-	list = list ? list + strlen("Cpus_allowed_list:") : text + strlen(text);
-	list += strspn(list, " \t");
-	list[strcspn(list, "\n")] = '\0';
-	snprintf(wanted, sizeof(wanted), "%d", cpu);
-	if (strcmp(list, wanted) == 0)
+	if (cv_cpuset_equal(&t.cpus, wanted))
 		return 0;
+	found = cv_format_cpulist(&t.cpus);
+	list = cv_format_cpulist(wanted);
 	cv_fail(err, -EBUSY, CV_EXIT_FAILED, "EBUSY_PIN", path, "thread %d is not pinned", tid);
-	cv_error_found(err, "Cpus_allowed_list %s", list);
-	cv_error_wanted(err, "%d", cpu);
+	cv_error_found(err, "Cpus_allowed_list %s", found ? found : "");
+	cv_error_wanted(err, "%s", list ? list : "");
 	return -EBUSY;
 }
 
@@ -490,7 +467,25 @@ int nu_pin_vcpu(struct cv_sysroot *root, const char *vm, pid_t tid, int host_cpu
 	r = set_affinity(tid, &one);
 	if (r < 0)
 		return cv_fail_errno(err, r, vm, "cannot pin thread %d to CPU %d", tid, host_cpu);
-	return verify_affinity(root, tid, host_cpu, err);
+	return verify_affinity(root, tid, &one, err);
+}
+
+int nu_place_vmm_thread(struct cv_sysroot *root, const char *vm, pid_t tid, struct cv_error *err)
+{
+	struct cv_cpuset cpus;
+	struct vm_dirs dirs;
+	int r = fill_dirs(vm, &dirs, err);
+
+	if (r < 0)
+		return r;
+	r = nu_cgroup_read_list(root, dirs.vmm, "cpuset.cpus", &cpus);
+	if (r < 0)
+		return cv_fail_errno(err, r, dirs.vmm, "cannot see where the VMM may run");
+	r = move(root, dirs.vmm, "cgroup.threads", tid, err);
+	if (r < 0)
+		return r;
+	r = set_affinity(tid, &cpus);
+	return r < 0 ? cv_fail_errno(err, r, vm, "cannot place thread %d", tid) : 0;
 }
 
 static bool is_among(pid_t tid, const pid_t *tids, size_t n)
@@ -506,13 +501,10 @@ int nu_evict_others(struct cv_sysroot *root, const char *vm, const pid_t *tids, 
 {
 	_cleanup_free_ char *text = NULL;
 	char path[CV_PATH_MAX], *save = NULL;
-	struct cv_cpuset cpus;
 	struct vm_dirs dirs;
 	int moved = 0;
 	int r = fill_dirs(vm, &dirs, err);
 
-	if (r == 0)
-		r = nu_cgroup_read_list(root, dirs.vmm, "cpuset.cpus", &cpus);
 	if (r == 0)
 		r = cv_read_str(root, nu_cgroup_path(path, dirs.vcpu, "cgroup.threads"), &text);
 	if (r < 0)
@@ -523,11 +515,10 @@ int nu_evict_others(struct cv_sysroot *root, const char *vm, const pid_t *tids, 
 
 		if (cv_parse_int(t, &tid) < 0 || is_among(tid, tids, n))
 			continue;
-		r = move(root, dirs.vmm, "cgroup.threads", tid, err);
+		/* it inherited the pin of the vCPU that made it */
+		r = nu_place_vmm_thread(root, vm, tid, err);
 		if (r < 0 && r != -ESRCH)
 			return r;
-		/* it inherited the pin of the vCPU that made it */
-		(void)set_affinity(tid, &cpus);
 		moved++;
 	}
 	return moved;

@@ -8,111 +8,21 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "numa/binding.h"
+#include "numa/cpuinfo.h"
+#include "numa/facts.h"
+#include "numa/isolation.h"
+#include "numa/noise.h"
+#include "numa/resctrl_info.h"
 
 #define CPU_DIR "/sys/devices/system/cpu"
+#define TEXT(path, member) NU_TEXT(path, struct inv_host, member)
 
-/** struct text_fact - a file whose text is copied into struct inv_host */
-struct text_fact {
-	const char *path;
-	size_t offset;
-	size_t size;
+static const struct nu_fact facts[] = {
+	TEXT("/proc/sys/kernel/osrelease", kernel),
+	TEXT("/proc/sys/kernel/random/boot_id", boot_id),
+	TEXT("/run/systemd/container", container),
+	TEXT(CPU_DIR "/cpu0/cpufreq/scaling_governor", governor),
 };
-
-#define TEXT_FACT(path, member)                                                                 \
-	{                                                                                       \
-		path, offsetof(struct inv_host, member), sizeof(((struct inv_host *)0)->member) \
-	}
-
-static const struct text_fact text_facts[] = {
-	TEXT_FACT("/proc/sys/kernel/osrelease", kernel),
-	TEXT_FACT("/proc/sys/kernel/random/boot_id", boot_id),
-	TEXT_FACT("/proc/cmdline", cmdline),
-	TEXT_FACT("/run/systemd/container", container),
-	TEXT_FACT(CPU_DIR "/cpu0/cpufreq/scaling_governor", governor),
-};
-
-static void copy_text(char *buf, size_t size, const char *text, size_t len)
-{
-	if (len >= size)
-		len = size - 1;
-	memcpy(buf, text, len);
-	buf[len] = '\0';
-}
-
-static void read_text_facts(struct cv_sysroot *root, struct inv_host *host)
-{
-	for (size_t i = 0; i < CV_ARRAY_SIZE(text_facts); i++) {
-		const struct text_fact *f = &text_facts[i];
-		_cleanup_free_ char *text = NULL;
-
-		if (cv_read_str(root, f->path, &text) == 0)
-			copy_text((char *)host + f->offset, f->size, text, strlen(text));
-	}
-}
-
-/* Is @word one of the blank-separated words of the @len bytes at @text? */
-static bool has_word(const char *text, size_t len, const char *word)
-{
-	size_t n = strlen(word);
-
-	while (len > 0) {
-		size_t blanks = 0, w = 0;
-
-		while (blanks < len && strchr(" \t\n", text[blanks]))
-			blanks++;
-		text += blanks;
-		len -= blanks;
-		while (w < len && !strchr(" \t\n", text[w]))
-			w++;
-		if (w == n && memcmp(text, word, n) == 0)
-			return true;
-		text += w;
-		len -= w;
-	}
-	return false;
-}
-
-/* The value of the first "key : value" line, without the newline. Return: its length, 0 if none. */
-static size_t find_line(const char *text, const char *key, const char **ret)
-{
-	size_t n = strlen(key);
-
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		const char *p;
-
-		line += *line == '\n';
-		if (strncmp(line, key, n) != 0)
-			continue;
-		p = line + n + strspn(line + n, " \t");
-		if (*p != ':')
-			continue;
-		p += 1 + strspn(p + 1, " \t");
-		*ret = p;
-		return strcspn(p, "\n");
-	}
-	return 0;
-}
-
-static void read_cpuinfo(struct cv_sysroot *root, struct inv_host *host)
-{
-	_cleanup_free_ char *text = NULL;
-	const char *v;
-	size_t len;
-
-	if (cv_read_str(root, "/proc/cpuinfo", &text) < 0)
-		return;
-	len = find_line(text, "vendor_id", &v);
-	if (len > 0)
-		copy_text(host->cpu_vendor, sizeof(host->cpu_vendor), v, len);
-	len = find_line(text, "model name", &v);
-	if (len > 0)
-		copy_text(host->cpu_model, sizeof(host->cpu_model), v, len);
-	len = find_line(text, "flags", &v);
-	if (len == 0)
-		return;
-	host->has_virt = has_word(v, len, "svm") || has_word(v, len, "vmx");
-	host->has_npt = has_word(v, len, "npt") || has_word(v, len, "ept");
-}
 
 static bool is_set(struct cv_sysroot *root, const char *path)
 {
@@ -124,8 +34,14 @@ static bool is_set(struct cv_sysroot *root, const char *path)
 static bool file_has_word(struct cv_sysroot *root, const char *path, const char *word)
 {
 	_cleanup_free_ char *text = NULL;
+	char *save = NULL;
 
-	return cv_read_str(root, path, &text) == 0 && has_word(text, strlen(text), word);
+	if (cv_read_str(root, path, &text) < 0)
+		return false;
+	for (char *w = strtok_r(text, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save))
+		if (strcmp(w, word) == 0)
+			return true;
+	return false;
 }
 
 /* "6.12.1-amd64": at least Linux @major.@minor? */
@@ -185,31 +101,18 @@ static uint64_t read_memlock(struct cv_sysroot *root)
 	return cv_parse_u64(hard, &bytes) == 0 ? bytes : 0;
 }
 
-/* A list that may be absent, empty, or "(null)" as the kernel prints nohz_full without the option */
-static void add_list(struct cv_sysroot *root, const char *path, struct cv_cpuset *set)
+void nu_host_read(struct cv_sysroot *root, bool is_noise, struct inv_host *host)
 {
-	struct cv_cpuset found;
+	_cleanup_free_ char *text = NULL;
+	const char *cmdline = cv_read_str(root, "/proc/cmdline", &text) == 0 ? text : "";
 
-	if (cv_read_cpulist(root, path, &found) == 0)
-		cv_cpuset_or(set, &found);
-}
-
-int nu_host_read(struct cv_sysroot *root, struct inv_host *host, struct cv_error *err)
-{
-	int r;
-
-	r = cv_read_cpulist(root, CPU_DIR "/online", &host->online);
-	if (r < 0)
-		return cv_fail_errno(err, r, CPU_DIR "/online", "cannot read the online CPUs");
-	if (cv_cpuset_is_empty(&host->online))
-		return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "EINVAL_CONTENT", CPU_DIR "/online",
-			       "no CPU is online");
-	add_list(root, CPU_DIR "/isolated", &host->isolated);
-	add_list(root, NU_CGROUP_MOUNT "/cpuset.cpus.isolated", &host->isolated);
-	add_list(root, CPU_DIR "/nohz_full", &host->nohz_full);
-	read_text_facts(root, host);
-	read_cpuinfo(root, host);
+	nu_copy_text(host->cmdline, sizeof(host->cmdline), cmdline, strlen(cmdline));
+	nu_facts_read(root, facts, CV_ARRAY_SIZE(facts), host);
+	nu_cpuinfo_read(root, host);
+	nu_isolation_read(root, cmdline, host);
+	nu_resctrl_info_read(root, &host->resctrl);
 	read_tuning(root, host);
 	host->memlock_limit = read_memlock(root);
-	return 0;
+	if (is_noise)
+		nu_noise_read(root, cmdline, host);
 }

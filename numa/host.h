@@ -7,12 +7,12 @@
 #include "plan/inventory.h"
 
 /**
- * nu_host_read() - fill @host, except the IOMMU and VFIO facts
+ * nu_host_read() - fill @host, except its online CPUs, its caches and the IOMMU and VFIO facts
+ * @is_noise: also @host->noise
  *
  * A fact whose file is missing stays at its zero value; memlock_limit 0 means unknown (a snapshot
  * does not hold /proc/self). Text that does not fit is cut.
- * Return: 0, or -errno when the list of online CPUs cannot be read (@err names the path).
  */
-int nu_host_read(struct cv_sysroot *root, struct inv_host *host, struct cv_error *err);
+void nu_host_read(struct cv_sysroot *root, bool is_noise, struct inv_host *host);
 
 #endif

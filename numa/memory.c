@@ -222,7 +222,10 @@ static int alloc_nodes(struct inventory *inv, const struct cv_cpuset *ids, struc
 	if (!inv->nodes)
 		return cv_fail_errno(err, -ENOMEM, NODE_DIR, "cannot store %zu nodes", n);
 	CV_CPUSET_FOREACH(id, ids)
-	inv->nodes[inv->n_nodes++].id = id;
+	{
+		inv->nodes[inv->n_nodes].free_blocks = INV_UNKNOWN;
+		inv->nodes[inv->n_nodes++].id = id;
+	}
 	return 0;
 }
 

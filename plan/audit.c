@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "plan/audit.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "plan/audit.h"
 #include "plan/audit_checks.h"
 
 #define AUDIT_VERSION 1
@@ -67,31 +68,47 @@ void audit_fix(struct audit_finding *f, const char *fmt, ...)
 	va_end(ap);
 }
 
-int audit_add_flag(const struct audit_flag *flag, const struct inventory *inv, struct audit *a)
+static void judge_flag(const struct audit_flag *flag, bool value, struct audit_finding *f)
 {
-	bool value = *(const bool *)((const char *)&inv->host + flag->offset);
-	bool is_good = value == flag->want;
-	struct audit_finding *f;
-
-	f = audit_add(a, flag->check, is_good ? AUDIT_PASS : flag->bad, "");
-	if (!f)
-		return -ENOMEM;
 	audit_evidence(f, "%s", flag->evidence[value]);
 	audit_effect(f, "%s", flag->effect[value]);
-	if (!is_good)
+	if (f->verdict == AUDIT_PASS)
+		return;
+	f->change = flag->change;
+	if (flag->fix)
 		audit_fix(f, "%s", flag->fix);
+	else
+		audit_fix_by_change(f);
+}
+
+int audit_add_flags(const struct audit_flag *flags, size_t n, const struct inventory *inv,
+		    struct audit *a)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool value = *(const bool *)((const char *)&inv->host + flags[i].offset);
+		bool is_good = value == flags[i].want;
+		struct audit_finding *f;
+
+		f = audit_add(a, flags[i].check, is_good ? AUDIT_PASS : flags[i].bad, "");
+		if (!f)
+			return -ENOMEM;
+		judge_flag(&flags[i], value, f);
+	}
 	return 0;
 }
 
 int audit_run(const struct inventory *inv, enum audit_intent intent, struct audit *ret)
 {
+	static int (*const parts[])(const struct inventory *inv, struct audit *a) = {
+		audit_host, audit_iommu, audit_memory, audit_cores, audit_noise, audit_devices,
+	};
 	struct audit a = { 0 };
-	int rc = audit_host(inv, &a);
+	int rc = 0;
 
+	for (size_t i = 0; i < CV_ARRAY_SIZE(parts) && !rc; i++)
+		rc = parts[i](inv, &a);
 	if (!rc)
-		rc = audit_noise(inv, &a);
-	if (!rc)
-		rc = audit_devices(inv, &a);
+		rc = audit_acs(inv, intent, &a);
 	if (rc) {
 		audit_done(&a);
 		return rc;
@@ -125,27 +142,28 @@ static int count_verdict(const struct audit *a, enum audit_verdict v)
 	return n;
 }
 
-/* Names come from the host and may be no UTF-8. */
-static json_t *json_text(const char *text)
+static json_t *change_json(const struct audit_change *c)
 {
-	char copy[sizeof(((struct audit_finding *)0)->fix)];
-	json_t *j = json_string(text);
+	static const char *const names[] = {
+		[AUDIT_WRITE] = "write",       [AUDIT_CMDLINE] = "cmdline",
+		[AUDIT_MODULE] = "module",     [AUDIT_SERVICE] = "service",
+		[AUDIT_FIRMWARE] = "firmware",
+	};
 
-	if (j)
-		return j;
-	snprintf(copy, sizeof(copy), "%s", text);
-	for (char *p = copy; *p; p++)
-		if (*p & 0x80)
-			*p = '?';
-	return json_string(copy);
+	if (c->how == AUDIT_NO_CHANGE)
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:o}", "how", names[c->how], "path",
+			 cv_json_string(c->path), "now", cv_json_string(c->now), "value",
+			 cv_json_string(c->value));
 }
 
 static json_t *finding_json(const struct audit_finding *f)
 {
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "check", f->check, "verdict",
-			 audit_verdict_name(f->verdict), "object", json_text(f->object), "evidence",
-			 json_text(f->evidence), "effect", json_text(f->effect), "fix",
-			 json_text(f->fix));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "check", f->check, "verdict",
+			 audit_verdict_name(f->verdict), "object", cv_json_string(f->object),
+			 "evidence", cv_json_string(f->evidence), "effect",
+			 cv_json_string(f->effect), "fix", cv_json_string(f->fix), "change",
+			 change_json(&f->change));
 }
 
 struct json_t *audit_json(const struct audit *a)

@@ -12,7 +12,7 @@
 
 /**
  * struct rule_ctx - @d, @index, @bdf: the function, for a VF to come its PF; @self: the address that
- * the guest would get
+ * the guest would get; @c: NULL when nothing was chosen; @bdf is only there for an error
  */
 struct rule_ctx {
 	const struct place *p;
@@ -107,12 +107,31 @@ static int fail_leased(const struct rule_ctx *x, const struct cv_lease *l, struc
 	return -EBUSY;
 }
 
-static bool is_chosen_here(const struct place_choice *c, int dev)
+static bool is_chosen_here(const struct rule_ctx *x, int dev)
 {
-	for (size_t i = 0; i < c->n_devs; i++)
-		if (place_is_chosen(&c->devs[i]) && c->devs[i].dev == dev)
+	for (size_t i = 0; x->c && i < x->c->n_devs; i++)
+		if (place_is_chosen(&x->c->devs[i]) && x->c->devs[i].dev == dev)
 			return true;
 	return false;
+}
+
+/* Does a function that was chosen with accept: [shared-group] take this one with it? */
+static bool is_mate_here(const struct rule_ctx *x)
+{
+	const struct inv_dev *devs = x->p->inv->devs;
+
+	for (size_t i = 0; x->c && i < x->c->n_devs; i++)
+		if (place_is_chosen(&x->c->devs[i]) && x->c->devs[i].dev >= 0 &&
+		    (x->s->devices[i].accept & SPEC_ACCEPT_SHARED_GROUP) &&
+		    devs[x->c->devs[i].dev].group == x->d->group)
+			return true;
+	return false;
+}
+
+static bool is_taken(const struct rule_ctx *x)
+{
+	return x->p->dev_taken[x->index] || is_chosen_here(x, x->index) ||
+	       (x->is_future && is_mate_here(x));
 }
 
 /* A VF to come needs its own address and its PF free: the PF stays with the host driver. */
@@ -122,9 +141,7 @@ static int rule_lease(const struct rule_ctx *x, struct cv_error *err)
 
 	if (!l && x->is_future)
 		l = inv_device_lease(x->p->inv, x->d->bdf);
-	if (!l && !x->p->dev_taken[x->index] && !is_chosen_here(x->c, x->index))
-		return 0;
-	return fail_leased(x, l, err);
+	return l || is_taken(x) ? fail_leased(x, l, err) : 0;
 }
 
 static int rule_holder(const struct rule_ctx *x, struct cv_error *err)
@@ -142,14 +159,14 @@ static int rule_holder(const struct rule_ctx *x, struct cv_error *err)
 	return -EBUSY;
 }
 
-static unsigned int count_promised_vfs(const struct rule_ctx *x)
+static unsigned int count_promised_vfs(const struct rule_ctx *x, int pf)
 {
 	unsigned int n = 0;
 
 	for (size_t i = 0; i < x->p->n_vfs; i++)
-		n += x->p->vfs[i].pf == x->index;
-	for (size_t i = 0; i < x->c->n_devs; i++)
-		n += place_is_chosen(&x->c->devs[i]) && x->c->devs[i].pf == x->index;
+		n += x->p->vfs[i].pf == pf;
+	for (size_t i = 0; x->c && i < x->c->n_devs; i++)
+		n += place_is_chosen(&x->c->devs[i]) && x->c->devs[i].pf == pf;
 	return n;
 }
 
@@ -159,7 +176,7 @@ static int rule_active_pf(const struct rule_ctx *x, struct cv_error *err)
 
 	if (x->is_future)
 		return 0;
-	promised = count_promised_vfs(x);
+	promised = count_promised_vfs(x, x->index);
 	if (x->d->sriov.num == 0 && promised == 0)
 		return 0;
 	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_VFS", x->bdf,
@@ -236,8 +253,12 @@ static bool is_named(const struct spec *s, struct cv_bdf bdf)
 static size_t group_blockers(const struct rule_ctx *x, int ret[PLACE_GROUP_MAX])
 {
 	const struct inventory *inv = x->p->inv;
-	size_t n = inv_group_blockers(inv, x->index, x->is_future, ret, PLACE_GROUP_MAX), left = 0;
+	size_t n, left = 0;
 
+	place_group(x->p, x->index, &n);
+	if (n <= 1 && !x->is_future)
+		return 0; /* no need to look at every function of the host */
+	n = inv_group_blockers(inv, x->index, x->is_future, ret, PLACE_GROUP_MAX);
 	if (n > PLACE_GROUP_MAX)
 		return n;
 	for (size_t i = 0; i < n; i++)
@@ -268,7 +289,8 @@ static bool is_idle_member(const struct rule_ctx *x, int member)
 	const struct inv_dev *d = &x->p->inv->devs[member];
 
 	return d->holder_kind == INV_HOLDER_NONE && d->sriov.num == 0 &&
-	       !inv_device_lease(x->p->inv, d->bdf) && !x->p->dev_taken[member];
+	       !inv_device_lease(x->p->inv, d->bdf) && !x->p->dev_taken[member] &&
+	       count_promised_vfs(x, member) == 0;
 }
 
 /* A shared group can only be accepted as a whole: every other member idle, and no PF of ours. */
@@ -292,6 +314,33 @@ static int rule_group(const struct rule_ctx *x, struct cv_error *err)
 	cv_error_hint(err, "accept: [shared-group] needs every other member idle%s",
 		      has_pf ? "; a VF cannot leave the group of its PF" : "");
 	return -EPERM;
+}
+
+/* VFIO lets one user open a group: members that are on vfio-pci already do not make it shared, and
+ * still belong to who has the first one. */
+static int rule_group_owner(const struct rule_ctx *x, struct cv_error *err)
+{
+	const int *members;
+	size_t n;
+
+	members = place_group(x->p, x->index, &n);
+	for (size_t i = 0; i < n && !x->is_future; i++) {
+		const struct inv_dev *d = &x->p->inv->devs[members[i]];
+		const struct cv_lease *l = inv_device_lease(x->p->inv, d->bdf);
+		char bdf[CV_BDF_MAX];
+
+		if (members[i] == x->index || (!l && !x->p->dev_taken[members[i]]))
+			continue;
+		cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_GROUP", x->bdf,
+			"another guest has a function of the same IOMMU group (%d)", d->group);
+		cv_error_found(err, "%s, %s %s", cv_format_bdf(d->bdf, bdf),
+			       l ? "lease of VM" : "given to another spec of this plan",
+			       l ? l->name : "");
+		cv_error_wanted(err, "a group that no other guest uses");
+		cv_error_hint(err, "give all functions of the group to one guest");
+		return -EBUSY;
+	}
+	return 0;
 }
 
 static int rule_reset(const struct rule_ctx *x, struct cv_error *err)
@@ -327,9 +376,18 @@ static int rule_network(const struct rule_ctx *x, struct cv_error *err)
 }
 
 static int (*const rules[])(const struct rule_ctx *x, struct cv_error *err) = {
-	rule_endpoint,	rule_iommu,	 rule_healthy,	rule_lease, rule_holder, rule_active_pf,
-	rule_pf_driver, rule_vf_address, rule_intremap, rule_group, rule_reset,	 rule_network,
+	rule_endpoint,	  rule_iommu,	  rule_healthy,	   rule_lease,	  rule_holder,
+	rule_active_pf,	  rule_pf_driver, rule_vf_address, rule_intremap, rule_group,
+	rule_group_owner, rule_reset,	  rule_network,
 };
+
+bool place_is_idle(const struct place *p, int dev)
+{
+	const struct inv_dev *d = &p->inv->devs[dev];
+
+	return !d->is_quarantined && !d->is_unreadable && d->holder_kind == INV_HOLDER_NONE &&
+	       d->group >= 0 && !inv_device_lease(p->inv, d->bdf);
+}
 
 int place_check_device(const struct place *p, const struct spec *s, const struct place_choice *c,
 		       const struct spec_device *want, struct place_dev dev, struct cv_error *err)
@@ -338,7 +396,8 @@ int place_check_device(const struct place *p, const struct spec *s, const struct
 	int index = is_future ? dev.pf : dev.dev;
 	struct rule_ctx x = { p, s, c, want, &p->inv->devs[index], index, is_future, dev.bdf, "" };
 
-	cv_format_bdf(x.d->bdf, x.bdf);
+	if (err)
+		cv_format_bdf(x.d->bdf, x.bdf);
 	for (size_t i = 0; i < CV_ARRAY_SIZE(rules); i++) {
 		int r = rules[i](&x, err);
 

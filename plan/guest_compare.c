@@ -125,18 +125,120 @@ static int compare_cpu(const struct plan *p, size_t i, const json_t *report, str
 	return r ?: compare_mates(p, i, c, "l3_cpus", 1, "L3", diffs);
 }
 
+/* The ports above a device from the host bridge down: "0000:20:01.0/0000:21:00.0". */
+static char *planned_path(const struct plan *p, const struct plan_device *d)
+{
+	_cleanup_strv_ struct cv_strv up = { 0 }, down = { 0 };
+	char bdf[CV_BDF_MAX];
+	int r = 0;
+
+	for (int b = d->bridge; b >= 0 && p->bridges[b].parent >= 0 && r == 0;
+	     b = p->bridges[b].parent)
+		r = cv_strv_add(&up, cv_format_bdf(p->bridges[b].bdf, bdf));
+	for (size_t i = up.n; i > 0 && r == 0; i--)
+		r = cv_strv_add(&down, up.v[i - 1]);
+	return r == 0 ? cv_strv_join(&down, "/") : NULL;
+}
+
+static char *found_path(const json_t *dev)
+{
+	const json_t *path = json_object_get(dev, "path");
+	_cleanup_strv_ struct cv_strv ports = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < json_array_size(path) && r == 0; i++) {
+		const char *port = json_string_value(json_array_get(path, i));
+
+		r = cv_strv_add(&ports, port ? port : "?");
+	}
+	return r == 0 ? cv_strv_join(&ports, "/") : NULL;
+}
+
 static int compare_path(const struct plan *p, const struct plan_device *d, const json_t *dev,
 			struct cv_strv *diffs)
 {
-	const json_t *path = json_object_get(dev, "path");
-	const char *port = json_string_value(json_array_get(path, json_array_size(path) - 1));
-	char planned[CV_BDF_MAX];
+	_cleanup_free_ char *planned = planned_path(p, d), *found = found_path(dev);
 
-	cv_format_bdf(p->bridges[d->bridge].bdf, planned);
-	if (json_array_size(path) == 1 && port && strcmp(port, planned) == 0)
+	if (!planned || !found)
+		return -ENOMEM;
+	if (strcmp(planned, found) == 0)
 		return 0;
-	return cv_strv_addf(diffs, "%s: behind %zu ports, the last %s; planned behind port %s",
-			    d->id, json_array_size(path), port ? port : "(none)", planned);
+	return cv_strv_addf(diffs, "%s: behind ports %s, planned behind %s", d->id,
+			    found[0] ? found : "(none)", planned);
+}
+
+/* The range of a kind that holds @at, NULL none. */
+static const struct plan_range *find_range(const struct plan *p, enum plan_range_kind kind,
+					   uint64_t at)
+{
+	for (size_t i = 0; i < p->n_ranges; i++) {
+		const struct plan_range *r = &p->ranges[i];
+
+		if (r->kind == kind && r->start <= at && at - r->start < r->size)
+			return r;
+	}
+	return NULL;
+}
+
+/* A BAR may be anywhere but on memory and on what is reserved: firmware and kernel choose. */
+static int compare_bar(const struct plan *p, const struct plan_device *d, const json_t *bar,
+		       struct cv_strv *diffs)
+{
+	uint64_t start = (uint64_t)cv_json_int(bar, "start", 0);
+	uint64_t size = (uint64_t)cv_json_int(bar, "size", 0);
+
+	for (size_t i = 0; start && i < p->n_ranges; i++) {
+		const struct plan_range *r = &p->ranges[i];
+
+		if ((r->kind == PLAN_RAM || r->kind == PLAN_RESERVED) &&
+		    start < r->start + r->size && r->start < start + size)
+			return cv_strv_addf(
+				diffs,
+				"%s: BAR %lld at 0x%llx, planned not to touch 0x%llx-0x%llx "
+				"(%s: %s)",
+				d->id, (long long)cv_json_int(bar, "index", -1),
+				(unsigned long long)start, (unsigned long long)r->start,
+				(unsigned long long)(r->start + r->size - 1),
+				plan_range_words[r->kind], r->why);
+	}
+	return 0;
+}
+
+static int compare_bars(const struct plan *p, const struct plan_device *d, const json_t *dev,
+			struct cv_strv *diffs)
+{
+	const json_t *bar;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach(json_object_get(dev, "bars"), i, bar)
+		r = r ?: compare_bar(p, d, bar, diffs);
+	return r;
+}
+
+/* The kernel joins the memory of nodes that follow each other, and keeps parts for itself: each of its
+ * ranges lies in planned memory from its first to its last byte. */
+static int compare_ram(const struct plan *p, const json_t *report, struct cv_strv *diffs)
+{
+	const json_t *ram = json_object_get(report, "ram"), *v;
+	size_t i;
+	int r = 0;
+
+	if (json_array_size(ram) == 0)
+		return cv_strv_addf(diffs, "memory: the guest shows no addresses of it");
+	json_array_foreach(ram, i, v) {
+		uint64_t at = (uint64_t)cv_json_int(v, "start", 0);
+		uint64_t end = at + (uint64_t)cv_json_int(v, "size", 0);
+		const struct plan_range *in;
+
+		while (at < end && (in = find_range(p, PLAN_RAM, at)))
+			at = in->start + in->size;
+		if (r == 0 && at < end)
+			r = cv_strv_addf(diffs,
+					 "memory: the guest has some at 0x%llx, planned none there",
+					 (unsigned long long)at);
+	}
+	return r;
 }
 
 static int compare_device(const struct plan *p, const struct plan_device *d, const json_t *report,
@@ -159,6 +261,7 @@ static int compare_device(const struct plan *p, const struct plan_device *d, con
 		r = cv_strv_addf(diffs, "%s: %s on node %lld, planned %d", d->id, bdf,
 				 (long long)node, d->guest_node);
 	r = r ?: compare_path(p, d, dev, diffs);
+	r = r ?: compare_bars(p, d, dev, diffs);
 	const char *mac = cv_json_str(json_object_get(dev, "net"), "mac", "");
 	if (r == 0 && d->mac[0] && mac[0] && strcmp(mac, d->mac) != 0)
 		r = cv_strv_addf(diffs, "%s: MAC %s, planned %s", d->id, mac, d->mac);
@@ -197,6 +300,7 @@ int plan_compare_guest(const struct plan *p, const json_t *report, struct cv_str
 		r = compare_node(p, i, report, &diffs);
 	for (size_t i = 0; i < p->n_vcpus && r == 0; i++)
 		r = compare_cpu(p, i, report, &diffs);
+	r = r ?: compare_ram(p, report, &diffs);
 	for (size_t i = 0; i < p->n_devices && r == 0; i++)
 		r = compare_device(p, &p->devices[i], report, &diffs);
 	r = r ?: compare_tests(report, &diffs);

@@ -21,6 +21,7 @@ void inventory_done(struct inventory *inv)
 	free(inv->nodes);
 	free(inv->devs);
 	free(inv->groups);
+	free(inv->by_group);
 	free(inv->partitions);
 	free(inv->leases);
 	*inv = (struct inventory){ 0 };
@@ -73,9 +74,18 @@ const struct inv_pool *inv_find_pool(const struct inv_node *node, uint64_t page_
 
 const struct inv_group *inv_find_group(const struct inventory *inv, int id)
 {
-	for (size_t i = 0; i < inv->n_groups; i++)
-		if (inv->groups[i].id == id)
-			return &inv->groups[i];
+	size_t low = 0, high = inv->n_groups;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (inv->groups[mid].id == id)
+			return &inv->groups[mid];
+		if (inv->groups[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
 	return NULL;
 }
 
@@ -139,6 +149,16 @@ const char *inv_class_name(const struct inv_dev *d)
 	return "other";
 }
 
+bool inv_is_bmc_display(const struct inv_dev *d)
+{
+	static const uint16_t vendors[] = { 0x1a03 /* ASPEED */, 0x102b /* Matrox, G200 */ };
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(vendors); i++)
+		if (d->vendor == vendors[i] && d->class >> 16 == 0x03)
+			return true;
+	return false;
+}
+
 int inv_vf_bdf(const struct inv_dev *pf, unsigned int vf_index, struct cv_bdf *ret)
 {
 	const struct inv_sriov *s = &pf->sriov;
@@ -194,11 +214,78 @@ static bool blocks(const struct inv_dev *d)
 	return !inv_is_bridge(d) && !is_host_bridge(d) && strcmp(d->driver, "vfio-pci") != 0;
 }
 
+/** struct member - sort key of by_group */
+struct member {
+	int group, dev;
+};
+
+static int compare_members(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	return x->dev < y->dev ? -1 : x->dev > y->dev;
+}
+
+int inv_index_groups(struct inventory *inv)
+{
+	_cleanup_free_ struct member *members = calloc(inv->n_devs + 1, sizeof(*members));
+	int *index = calloc(inv->n_devs + 1, sizeof(*index));
+	size_t n = 0;
+
+	if (!members || !index) {
+		free(index);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < inv->n_devs; i++)
+		if (inv->devs[i].group >= 0)
+			members[n++] = (struct member){ inv->devs[i].group, (int)i };
+	qsort(members, n, sizeof(*members), compare_members);
+	for (size_t i = 0; i < n; i++)
+		index[i] = members[i].dev;
+	free(inv->by_group);
+	inv->by_group = index;
+	inv->n_by_group = n;
+	return 0;
+}
+
+/* First place of @group in the index, or where it would be. */
+static size_t first_of_group(const struct inventory *inv, int group)
+{
+	size_t low = 0, high = inv->n_by_group;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (inv->devs[inv->by_group[mid]].group < group)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/** struct blockers - where inv_group_blockers() collects */
+struct blockers {
+	int *ret;
+	size_t n, max;
+};
+
+static void add_blocker(const struct inventory *inv, int i, struct blockers *b)
+{
+	if (!blocks(&inv->devs[i]))
+		return;
+	if (b->n < b->max)
+		b->ret[b->n] = i;
+	b->n++;
+}
+
 size_t inv_group_blockers(const struct inventory *inv, int dev, bool is_future_vf, int *ret,
 			  size_t max)
 {
-	size_t n = 0;
-	int group;
+	struct blockers found = { .ret = ret, .max = max };
+	int group, self = is_future_vf ? -1 : dev;
 
 	if (!is_index(inv, dev))
 		return 0;
@@ -206,14 +293,19 @@ size_t inv_group_blockers(const struct inventory *inv, int dev, bool is_future_v
 	if (group < 0 || (is_future_vf && future_vf_is_alone(inv, &inv->devs[dev])))
 		return 0;
 
-	for (size_t i = 0; i < inv->n_devs; i++) {
-		if (inv->devs[i].group != group || !blocks(&inv->devs[i]))
-			continue;
-		if ((int)i == dev && !is_future_vf)
-			continue;
-		if (n < max)
-			ret[n] = (int)i;
-		n++;
+	if (!inv->by_group) {
+		for (int i = 0; (size_t)i < inv->n_devs; i++)
+			if (inv->devs[i].group == group && i != self)
+				add_blocker(inv, i, &found);
+		return found.n;
 	}
-	return n;
+	for (size_t k = first_of_group(inv, group); k < inv->n_by_group; k++) {
+		int i = inv->by_group[k];
+
+		if (inv->devs[i].group != group)
+			break;
+		if (i != self)
+			add_blocker(inv, i, &found);
+	}
+	return found.n;
 }

@@ -248,6 +248,7 @@ struct inv_host {
  * @nodes:   by id; distances index this array
  * @devs:    by BDF
  * @groups:  by id; those of functions that are not shallow
+ * @by_group: indices of devices in a group, by group and then index; see inv_index_groups()
  * @partitions: by path
  * @leases:  of this boot, by name
  */
@@ -261,6 +262,8 @@ struct inventory {
 	size_t n_devs;
 	struct inv_group *groups;
 	size_t n_groups;
+	int *by_group;
+	size_t n_by_group;
 	struct inv_partition *partitions;
 	size_t n_partitions;
 	struct cv_lease *leases;
@@ -286,6 +289,8 @@ bool inv_is_bridge(const struct inv_dev *d);
 const struct cv_lease *inv_device_lease(const struct inventory *inv, struct cv_bdf bdf);
 /** inv_class_name() - short class word for people and specs: "gpu" "net" "nvme" "bridge" ... */
 const char *inv_class_name(const struct inv_dev *d);
+/** inv_is_bmc_display() - the display of a management controller: of class "gpu", and none. */
+bool inv_is_bmc_display(const struct inv_dev *d);
 
 /**
  * inv_vf_bdf() - address a VF has or will have (SR-IOV 1.1 section 2.1.2)
@@ -304,6 +309,13 @@ int inv_vf_bdf(const struct inv_dev *pf, unsigned int vf_index, struct cv_bdf *r
  */
 size_t inv_group_blockers(const struct inventory *inv, int dev, bool is_future_vf, int *ret,
 			  size_t max);
+
+/**
+ * inv_index_groups() - makes inv_group_blockers() fast on a host of many functions; to be called again
+ * after a device or its group changed. Without it everything works, by a walk over all devices.
+ * Return: 0, -ENOMEM.
+ */
+int inv_index_groups(struct inventory *inv);
 
 /** inventory_json() - the body of "carve topo --json" (docs/formats/topo.md). New ref or NULL. */
 struct json_t *inventory_json(const struct inventory *inv);

@@ -15,6 +15,20 @@ const char *const plan_accept_words[PLAN_ACCEPT_BITS] = {
 	"no-intremap",	/* SPEC_ACCEPT_NO_INTREMAP */
 };
 
+const char *const plan_port_words[PLAN_PORTS] = {
+	[PLAN_HOST_BRIDGE] = "host-bridge",
+	[PLAN_ROOT_PORT] = "root-port",
+	[PLAN_SWITCH_UP] = "switch-up",
+	[PLAN_SWITCH_DOWN] = "switch-down",
+};
+
+const char *const plan_range_words[PLAN_RANGE_KINDS] = {
+	[PLAN_RAM] = "ram",
+	[PLAN_MMIO32] = "mmio32",
+	[PLAN_MMIO64] = "mmio64",
+	[PLAN_RESERVED] = "reserved",
+};
+
 static void reasons_done(struct plan_reason *r, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -41,6 +55,7 @@ void plan_done(struct plan *p)
 	free(p->vcpus);
 	free(p->bridges);
 	free(p->devices);
+	free(p->ranges);
 	memset(p, 0, sizeof(*p));
 }
 

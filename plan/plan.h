@@ -49,6 +49,10 @@ enum plan_port {
 	PLAN_SWITCH_DOWN,
 };
 
+/** plan_port_words - names of enum plan_port: "host-bridge" "root-port" "switch-up" "switch-down" */
+#define PLAN_PORTS 4
+extern const char *const plan_port_words[PLAN_PORTS];
+
 /**
  * struct plan_bridge - a host bridge or port of the guest's PCIe tree
  *
@@ -73,6 +77,10 @@ enum plan_range_kind {
 	PLAN_MMIO64,   /* window of a host bridge for 64-bit BARs */
 	PLAN_RESERVED, /* IOVAs that the host reserves: neither memory nor BAR may lie there */
 };
+
+/** plan_range_words - names of enum plan_range_kind: "ram" "mmio32" "mmio64" "reserved" */
+#define PLAN_RANGE_KINDS 4
+extern const char *const plan_range_words[PLAN_RANGE_KINDS];
 
 /** struct plan_range - a part of guest physical address space; ranges ascend and do not overlap */
 struct plan_range {
@@ -138,10 +146,13 @@ struct plan {
 	size_t n_devices;
 	struct plan_range *ranges;
 	size_t n_ranges;
-	unsigned int phys_bits; /* physical address bits the guest needs */
-	uint64_t low_limit;	/* RAM below 4 GiB ends here at the latest */
-	uint64_t memlock;	/* bytes the VMM may have to pin: RLIMIT_MEMLOCK */
-	struct cv_step *steps;	/* strings owned by the plan */
+	unsigned int phys_bits;	      /* physical address bits the guest needs */
+	unsigned int phys_bits_limit; /* ... and may be shown at most, 0: the host's */
+	uint64_t low_limit;	      /* RAM below 4 GiB ends here at the latest */
+	uint64_t memlock;	      /* bytes the VMM may have to pin: RLIMIT_MEMLOCK */
+	unsigned int l3_ways; /* of each L3, and percent; 0: as all. Only the step carries them on */
+	unsigned int memory_bandwidth;
+	struct cv_step *steps; /* strings owned by the plan */
 	size_t n_steps;
 	struct plan_reason *reasons;
 	size_t n_reasons;

@@ -67,10 +67,17 @@ static json_t *bridges_json(const struct plan *p)
 
 	for (size_t i = 0; i < p->n_bridges; i++) {
 		const struct plan_bridge *b = &p->bridges[i];
+		json_t *j = json_pack("{s:s,s:s,s:i,s:i,s:i}", "id", b->id, "kind",
+				      plan_port_words[b->kind], "parent", b->parent, "node",
+				      b->guest_node, "bus", (int)b->bus);
 
-		json_array_append_new(a, json_pack("{s:s,s:i,s:i,s:i,s:o}", "id", b->id, "parent",
-						   b->parent, "node", b->guest_node, "bus",
-						   (int)b->bus, "guest", bdf_json(b->bdf)));
+		if (b->kind != PLAN_HOST_BRIDGE)
+			json_object_set_new(j, "guest", bdf_json(b->bdf));
+		if (b->has_host)
+			json_object_set_new(j, "host_port", bdf_json(b->host));
+		json_object_set_new(j, "link_speed", json_integer(b->link_speed));
+		json_object_set_new(j, "link_width", json_integer(b->link_width));
+		json_array_append_new(a, j);
 	}
 	return a;
 }
@@ -91,7 +98,7 @@ static json_t *devices_json(const struct plan *p)
 
 	for (size_t i = 0; i < p->n_devices; i++) {
 		const struct plan_device *d = &p->devices[i];
-		char vendor[8], device[8];
+		char vendor[8], device[8], class[8];
 		json_t *j = json_pack("{s:s,s:o,s:o,s:i,s:i,s:i,s:b,s:b}", "id", d->id, "host",
 				      bdf_json(d->host), "guest", bdf_json(d->guest), "bridge",
 				      d->bridge, "host_node", d->host_node, "node", d->guest_node,
@@ -105,7 +112,14 @@ static json_t *devices_json(const struct plan *p)
 		}
 		json_object_set_new(j, "vendor", json_string(vendor));
 		json_object_set_new(j, "device", json_string(device));
+		snprintf(class, sizeof(class), "%06x", d->class & 0xffffff);
 		json_object_set_new(j, "class", json_string(d->class_name));
+		json_object_set_new(j, "class_code", json_string(class));
+		json_object_set_new(j, "mmio32", json_integer((json_int_t)d->mmio32));
+		json_object_set_new(j, "mmio64", json_integer((json_int_t)d->mmio64));
+		json_object_set_new(j, "link_speed", json_integer(d->link_speed));
+		json_object_set_new(j, "link_width", json_integer(d->link_width));
+		json_object_set_new(j, "clique", json_integer(d->clique));
 		json_object_set_new(j, "driver", json_string(d->driver));
 		if (d->mac[0])
 			json_object_set_new(j, "mac", json_string(d->mac));
@@ -114,6 +128,31 @@ static json_t *devices_json(const struct plan *p)
 		json_array_append_new(a, j);
 	}
 	return a;
+}
+
+static json_t *memory_map_json(const struct plan *p)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < p->n_ranges; i++) {
+		const struct plan_range *r = &p->ranges[i];
+
+		json_array_append_new(
+			a, json_pack("{s:s,s:I,s:I,s:i,s:s}", "kind", plan_range_words[r->kind],
+				     "start", (json_int_t)r->start, "size", (json_int_t)r->size,
+				     "node", r->guest_node, "why", r->why));
+	}
+	return json_pack("{s:i,s:i,s:I,s:I,s:o}", "phys_bits", (int)p->phys_bits, "phys_bits_limit",
+			 (int)p->phys_bits_limit, "low_limit", (json_int_t)p->low_limit, "memlock",
+			 (json_int_t)p->memlock, "ranges", a);
+}
+
+static json_t *cpu_json(const struct plan *p)
+{
+	return json_pack("{s:i,s:i,s:I,s:I,s:I,s:I}", "family", p->cpu_family, "model",
+			 p->cpu_model, "l1d", (json_int_t)p->caches.l1d, "l1i",
+			 (json_int_t)p->caches.l1i, "l2", (json_int_t)p->caches.l2, "l3",
+			 (json_int_t)p->caches.l3);
 }
 
 static json_t *steps_json(const struct plan *p)
@@ -150,13 +189,15 @@ static json_t *boot_json(const struct plan *p)
 
 json_t *plan_json(const struct plan *p)
 {
-	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}",
+	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,"
+			 "s:o,s:o}",
 			 "carve_plan", PLAN_VERSION, "name", p->name, "user", p->user, "backend",
 			 p->backend, "hypervisor", p->hypervisor, "cpu_vendor", p->cpu_vendor,
-			 "boot", boot_json(p), "topology", topology_json(p), "vcpus", vcpus_json(p),
-			 "host_cpus", list_json(&p->host_cpus), "vmm_cpus", list_json(&p->vmm_cpus),
-			 "nodes", nodes_json(p), "bridges", bridges_json(p), "devices",
-			 devices_json(p), "steps", steps_json(p), "reasons",
+			 "cpu", cpu_json(p), "boot", boot_json(p), "topology", topology_json(p),
+			 "vcpus", vcpus_json(p), "host_cpus", list_json(&p->host_cpus), "vmm_cpus",
+			 list_json(&p->vmm_cpus), "nodes", nodes_json(p), "bridges",
+			 bridges_json(p), "devices", devices_json(p), "memory_map",
+			 memory_map_json(p), "steps", steps_json(p), "reasons",
 			 reasons_json(p->reasons, p->n_reasons), "rejected",
 			 reasons_json(p->rejected, p->n_rejected));
 }

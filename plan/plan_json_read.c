@@ -9,9 +9,13 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "base/state.h"
-#include "plan/placement.h"
+#include "plan/guest_tables.h"
 
 #define MAX_DEVICES 256
+#define MAX_RANGES 4096
+#define MAX_CLIQUE 15
+#define MAX_LINK 65535	      /* speed or width of a link */
+#define MAX_BYTES (1LL << 61) /* of BARs */
 #define MAX_STEPS 4096
 #define MAX_REASONS 65536
 #define MAX_ID 65535 /* of a guest topology id or a host node */
@@ -36,6 +40,31 @@ static int read_u64(const json_t *j, const char *key, uint64_t *ret)
 		return -EINVAL;
 	*ret = (uint64_t)json_integer_value(v);
 	return 0;
+}
+
+/* 0 allowed, up to @max. */
+static int read_size(const json_t *j, const char *key, int64_t max, uint64_t *ret)
+{
+	const json_t *v = json_object_get(j, key);
+
+	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > max)
+		return -EINVAL;
+	*ret = (uint64_t)json_integer_value(v);
+	return 0;
+}
+
+/* A word of a list as its index. */
+static int read_word(const json_t *j, const char *key, const char *const *words, int n, int *ret)
+{
+	const char *s = cv_json_str(j, key, "");
+
+	for (int i = 0; i < n; i++) {
+		if (strcmp(s, words[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
 static int read_bool(const json_t *j, const char *key, bool *ret)
@@ -79,15 +108,11 @@ static int read_copy(const json_t *j, const char *key, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int read_id16(const json_t *j, const char *key, uint16_t *ret)
+static int read_hex(const json_t *j, const char *key, uint64_t max, uint64_t *ret)
 {
-	uint64_t v;
-	int r = cv_parse_hex(cv_json_str(j, key, ""), &v);
+	int r = cv_parse_hex(cv_json_str(j, key, ""), ret);
 
-	if (r < 0 || v > 0xffff)
-		return -EINVAL;
-	*ret = (uint16_t)v;
-	return 0;
+	return r < 0 || *ret > max ? -EINVAL : 0;
 }
 
 /* An array member as zeroed elements; the count is bounded against hostile files. */
@@ -121,6 +146,18 @@ static int read_head(const json_t *j, struct plan *p)
 	r = r ?: read_text(j, "cpu_vendor", p->cpu_vendor, sizeof(p->cpu_vendor));
 	r = r ?: read_list(j, "host_cpus", &p->host_cpus);
 	return r ?: read_list(j, "vmm_cpus", &p->vmm_cpus);
+}
+
+static int read_cpu(const json_t *j, struct plan *p)
+{
+	const json_t *c = json_object_get(j, "cpu");
+	int r = read_int(c, "family", -1, MAX_ID, &p->cpu_family);
+
+	r = r ?: read_int(c, "model", -1, MAX_ID, &p->cpu_model);
+	r = r ?: read_size(c, "l1d", MAX_BYTES, &p->caches.l1d);
+	r = r ?: read_size(c, "l1i", MAX_BYTES, &p->caches.l1i);
+	r = r ?: read_size(c, "l2", MAX_BYTES, &p->caches.l2);
+	return r ?: read_size(c, "l3", MAX_BYTES, &p->caches.l3);
 }
 
 static int read_boot(const json_t *j, struct plan *p)
@@ -215,22 +252,43 @@ static int read_nodes(const json_t *j, struct plan *p)
 	return r;
 }
 
+static int read_link(const json_t *v, unsigned int *ret_speed, unsigned int *ret_width)
+{
+	int speed, width;
+	int r = read_int(v, "link_speed", 0, MAX_LINK, &speed);
+
+	r = r ?: read_int(v, "link_width", 0, MAX_LINK, &width);
+	if (r < 0)
+		return r;
+	*ret_speed = (unsigned int)speed;
+	*ret_width = (unsigned int)width;
+	return 0;
+}
+
 static int read_bridge(const json_t *v, const struct plan *p, int i, struct plan_bridge *ret)
 {
-	int bus = 0;
+	int bus = 0, kind = 0;
 	int r = read_text(v, "id", ret->id, sizeof(ret->id));
 
+	r = r ?: read_word(v, "kind", plan_port_words, PLAN_PORTS, &kind);
 	r = r ?: read_int(v, "parent", -1, i - 1, &ret->parent);
 	r = r ?: read_int(v, "node", 0, (int64_t)p->n_nodes - 1, &ret->guest_node);
-	r = r ?: read_int(v, "bus", 0, 255, &bus);
+	r = r ?: read_int(v, "bus", 1, 255, &bus);
+	r = r ?: read_link(v, &ret->link_speed, &ret->link_width);
+	ret->kind = (enum plan_port)kind;
 	ret->bus = (uint8_t)bus;
-	return r ?: read_bdf(v, "guest", &ret->bdf);
+	ret->has_host = json_object_get(v, "host_port") != NULL;
+	if (r == 0 && ret->has_host)
+		r = read_bdf(v, "host_port", &ret->host);
+	if (r == 0 && ret->kind != PLAN_HOST_BRIDGE)
+		r = read_bdf(v, "guest", &ret->bdf);
+	return r;
 }
 
 static int read_bridges(const json_t *j, struct plan *p)
 {
 	const json_t *a;
-	int r = read_array(j, "bridges", sizeof(*p->bridges), MAX_DEVICES + PLAN_MAX_NODES, &a,
+	int r = read_array(j, "bridges", sizeof(*p->bridges), PLAN_MAX_BUSES, &a,
 			   (void **)&p->bridges, &p->n_bridges);
 
 	for (size_t i = 0; i < p->n_bridges && r == 0; i++)
@@ -281,6 +339,22 @@ static int read_mac(const json_t *v, struct plan_device *d)
 	return r ?: cv_parse_mac(d->mac, mac);
 }
 
+static int read_ids(const json_t *v, struct plan_device *d)
+{
+	uint64_t vendor, device, class;
+	int r = read_hex(v, "vendor", 0xffff, &vendor);
+
+	r = r ?: read_hex(v, "device", 0xffff, &device);
+	r = r ?: read_hex(v, "class_code", 0xffffff, &class);
+	if (r < 0)
+		return r;
+	d->vendor = (uint16_t)vendor;
+	d->device = (uint16_t)device;
+	d->class = (uint32_t) class;
+	r = read_text(v, "class", d->class_name, sizeof(d->class_name));
+	return r ?: read_text(v, "driver", d->driver, sizeof(d->driver));
+}
+
 static int read_device(const json_t *v, const struct plan *p, struct plan_device *d)
 {
 	int r = read_text(v, "id", d->id, sizeof(d->id));
@@ -291,14 +365,14 @@ static int read_device(const json_t *v, const struct plan *p, struct plan_device
 	r = r ?: read_int(v, "host_node", -1, MAX_ID, &d->host_node);
 	r = r ?: read_int(v, "node", 0, (int64_t)p->n_nodes - 1, &d->guest_node);
 	r = r ?: read_vf(v, d);
-	r = r ?: read_id16(v, "vendor", &d->vendor);
-	r = r ?: read_id16(v, "device", &d->device);
-	r = r ?: read_text(v, "class", d->class_name, sizeof(d->class_name));
-	r = r ?: read_text(v, "driver", d->driver, sizeof(d->driver));
+	r = r ?: read_ids(v, d);
+	r = r ?: read_size(v, "mmio32", MAX_BYTES, &d->mmio32);
+	r = r ?: read_size(v, "mmio64", MAX_BYTES, &d->mmio64);
+	r = r ?: read_link(v, &d->link_speed, &d->link_width);
+	r = r ?: read_int(v, "clique", -1, MAX_CLIQUE, &d->clique);
 	r = r ?: read_mac(v, d);
 	r = r ?: read_int(v, "vlan", 0, 4094, &d->vlan);
-	r = r ?: read_accept(v, &d->accept);
-	return r == 0 && p->bridges[d->bridge].parent < 0 ? -EINVAL : r; /* only behind a port */
+	return r ?: read_accept(v, &d->accept);
 }
 
 static int read_devices(const json_t *j, struct plan *p)
@@ -309,6 +383,38 @@ static int read_devices(const json_t *j, struct plan *p)
 
 	for (size_t i = 0; i < p->n_devices && r == 0; i++)
 		r = read_device(json_array_get(a, i), p, &p->devices[i]);
+	return r;
+}
+
+static int read_range(const json_t *v, const struct plan *p, struct plan_range *ret)
+{
+	int kind = 0;
+	int r = read_word(v, "kind", plan_range_words, PLAN_RANGE_KINDS, &kind);
+
+	r = r ?: read_size(v, "start", MAX_BYTES, &ret->start);
+	r = r ?: read_size(v, "size", MAX_BYTES, &ret->size);
+	r = r ?: read_int(v, "node", -1, (int64_t)p->n_nodes - 1, &ret->guest_node);
+	r = r ?: read_text(v, "why", ret->why, sizeof(ret->why));
+	ret->kind = (enum plan_range_kind)kind;
+	return r == 0 && ret->size == 0 ? -EINVAL : r;
+}
+
+static int read_memory_map(const json_t *j, struct plan *p)
+{
+	const json_t *m = json_object_get(j, "memory_map"), *a;
+	int bits = 0, limit = 0;
+	int r = read_int(m, "phys_bits", 32, 64, &bits);
+
+	r = r ?: read_int(m, "phys_bits_limit", 0, 64, &limit);
+	p->phys_bits = (unsigned int)bits;
+	p->phys_bits_limit = (unsigned int)limit;
+	r = r ?: read_size(m, "low_limit", PLAN_4G, &p->low_limit);
+	r = r ?: read_size(m, "memlock", MAP_MEMLOCK_MAX, &p->memlock);
+	r = r
+		    ?: read_array(m, "ranges", sizeof(*p->ranges), MAX_RANGES, &a,
+				  (void **)&p->ranges, &p->n_ranges);
+	for (size_t i = 0; i < p->n_ranges && r == 0; i++)
+		r = read_range(json_array_get(a, i), p, &p->ranges[i]);
 	return r;
 }
 
@@ -357,38 +463,23 @@ static int read_reasons(const json_t *j, struct plan *p)
 	return r ?: read_reason_list(j, "rejected", &p->rejected, &p->n_rejected);
 }
 
-/* ---- do the parts agree? ---- */
-
-static int check_vcpus(const json_t *j, struct plan *p)
-{
-	struct cv_cpuset seen[PLAN_MAX_NODES] = { 0 };
-	int64_t product = (int64_t)p->packages * p->dies * p->cores;
-
-	if (product > CV_CPU_MAX || product * p->threads != (int64_t)p->n_vcpus)
-		return -EINVAL;
-	for (size_t i = 0; i < p->n_vcpus; i++) {
-		const struct plan_vcpu *v = &p->vcpus[i];
-
-		if ((size_t)v->guest_node >= p->n_nodes ||
-		    !cv_cpuset_has(&p->host_cpus, v->host_cpu))
-			return -EINVAL;
-		cv_cpuset_add(&seen[v->guest_node], (int)i);
-	}
-	for (size_t i = 0; i < p->n_nodes; i++)
-		if (!cv_cpuset_equal(&seen[i], &p->nodes[i].vcpus))
-			return -EINVAL;
-	return cv_cpuset_intersects(&p->host_cpus, &p->vmm_cpus) ? -EINVAL : 0;
-}
+/* ---- all of it ---- */
 
 static const struct {
 	const char *name;
 	int (*read)(const json_t *j, struct plan *p);
 } parts[] = {
-	{ "head", read_head },	       { "boot", read_boot },
-	{ "topology", read_topology }, { "vcpus", read_vcpus },
-	{ "nodes", read_nodes },       { "bridges", read_bridges },
-	{ "devices", read_devices },   { "steps", read_steps },
-	{ "reasons", read_reasons },   { "vcpus and nodes", check_vcpus },
+	{ "head", read_head },
+	{ "cpu", read_cpu },
+	{ "boot", read_boot },
+	{ "topology", read_topology },
+	{ "vcpus", read_vcpus },
+	{ "nodes", read_nodes },
+	{ "bridges", read_bridges },
+	{ "devices", read_devices },
+	{ "memory_map", read_memory_map },
+	{ "steps", read_steps },
+	{ "reasons", read_reasons },
 };
 
 static int bad(int r, const char *origin, const char *part, struct cv_error *err)
@@ -396,7 +487,10 @@ static int bad(int r, const char *origin, const char *part, struct cv_error *err
 	if (r == -ENOMEM)
 		return cv_fail_errno(err, r, origin, "cannot read the plan");
 	cv_fail(err, -EINVAL, CV_EXIT_USAGE, "BAD_PLAN", origin, "not a valid plan");
-	cv_error_found(err, "%s: a member is missing, of another type, or out of range", part);
+	cv_error_found(err,
+		       "%s: a member is missing, of another type, out of range, or "
+		       "contradicts another",
+		       part);
 	cv_error_wanted(err, "the output of carve plan --json");
 	cv_error_hint(err, "make the plan again with carve plan SPEC --json");
 	return -EINVAL;
@@ -414,6 +508,9 @@ int plan_from_json(const json_t *j, const char *origin, struct plan *ret, struct
 		if (r < 0)
 			return bad(r, origin, parts[i].name, err);
 	}
+	const char *part = plan_contradiction(&p);
+	if (part)
+		return bad(-EINVAL, origin, part, err);
 	*ret = p;
 	p = (struct plan){ 0 };
 	return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The ordered host writes of a plan. Kinds are documented where their ops live: base/step.h,
- * numa/binding.h, numa/hugepages.h, sriov/steps.h, tools/launch.h. */
+ * numa/binding.h, numa/hugepages.h, numa/irq_step.h, numa/resctrl_step.h, sriov/steps.h,
+ * tools/launch.h. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -185,11 +186,40 @@ static int add_cpus(struct plan *plan)
 			       "vCPU cores in an isolated partition, VMM threads on housekeeping cores");
 }
 
+/* The first step: what drivers make anew while devices change hands stays off the cores, too; undone
+ * last, it finds all interrupts where they belong. */
+static int add_irqs(struct plan *plan)
+{
+	_cleanup_free_ char *off = cv_format_cpulist(&plan->host_cpus);
+	_cleanup_free_ char *on = cv_format_cpulist(&plan->vmm_cpus);
+	_cleanup_free_ char *value = NULL;
+
+	if (!off || !on || asprintf(&value, "off=%s on=%s", off, on) < 0)
+		return -ENOMEM;
+	return add_step(plan, "irq-affinity", "/proc/irq", value,
+			"no interrupt of the host disturbs the guest's cores");
+}
+
+static int add_cache(struct plan *plan)
+{
+	_cleanup_free_ char *cpus = cv_format_cpulist(&plan->host_cpus);
+	_cleanup_free_ char *object = NULL, *value = NULL;
+
+	if (!plan->l3_ways && !plan->memory_bandwidth)
+		return 0;
+	if (!cpus || asprintf(&object, "/sys/fs/resctrl/carve-%s", plan->name) < 0 ||
+	    asprintf(&value, "cpus=%s l3=%u mb=%u", cpus, plan->l3_ways, plan->memory_bandwidth) <
+		    0)
+		return -ENOMEM;
+	return add_step(plan, "resctrl", object, value,
+			"the guest's share of the L3 caches and the memory bandwidth");
+}
+
 int plan_set_steps(struct plan *plan, const struct place *p)
 {
-	int r = 0;
+	int r = add_irqs(plan);
 
-	if (plan->n_devices)
+	if (r == 0 && plan->n_devices)
 		r = add_step(plan, "module", "vfio-pci", "loaded",
 			     "driver of passed-through devices");
 	if (r == 0)
@@ -200,6 +230,8 @@ int plan_set_steps(struct plan *plan, const struct place *p)
 		r = add_binding(plan, p);
 	if (r == 0)
 		r = add_cpus(plan);
+	if (r == 0)
+		r = add_cache(plan);
 	return r < 0 ? r
 		     : add_step(plan, "launch", plan->name, plan->backend,
 				"the VMM, paused until every vCPU is pinned");

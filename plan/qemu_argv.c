@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
-#include "plan/plan.h"
+#include "plan/guest_tables.h"
 
 /* pxb devices on pcie.0: a slot per guest node; q35 itself has functions in slot 0x1f. */
 #define PXB_HOST_SLOT 0x8
@@ -28,9 +28,98 @@ static char *escaped(const char *s)
 	return out;
 }
 
+static unsigned int width_of(int count)
+{
+	unsigned int bits = 0;
+
+	while (1 << bits < count)
+		bits++;
+	return bits;
+}
+
+/* The highest APIC ID: each level has a field of its own, as wide as its largest number
+ * (x86_apicid_from_topo_ids() of QEMU, Intel SDM vol. 3 section 10.9.1). */
+static unsigned int highest_apic_id(const struct plan *p)
+{
+	unsigned int core = width_of(p->threads), die = core + width_of(p->cores);
+	unsigned int package = die + width_of(p->dies);
+
+	return (unsigned int)(p->packages - 1) << package | (unsigned int)(p->dies - 1) << die |
+	       (unsigned int)(p->cores - 1) << core | (unsigned int)(p->threads - 1);
+}
+
+/*
+ * APIC IDs above 254 need x2APIC, and interrupts of devices that reach them: 8 bits of an MSI address
+ * name a CPU. Without an IOMMU in the guest that is the extended destination ID of KVM (7 more bits:
+ * Documentation/virt/kvm/x86/cpuid.rst, KVM_FEATURE_MSI_EXT_DEST_ID), which QEMU offers only with the
+ * I/O APIC in user space (kvm_arch_get_supported_cpuid() of target/i386/kvm: kvm_irqchip_is_split()).
+ */
+static bool needs_ext_dest_id(const struct plan *p)
+{
+	return highest_apic_id(p) > 254;
+}
+
+static uint64_t memory_of(const struct plan *p)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < p->n_nodes; i++)
+		total += p->nodes[i].memory;
+	return total;
+}
+
+static int machine_options(const struct plan *p, struct cv_strv *a)
+{
+	_cleanup_strv_ struct cv_strv o = { 0 };
+	int r = cv_strv_add(&o, "q35,smm=off,vmport=off,usb=off,graphics=off");
+
+	if (r == 0 && p->low_limit < map_low_default(memory_of(p)))
+		r = cv_strv_addf(&o, "max-ram-below-4g=%llu", (unsigned long long)p->low_limit);
+	if (r == 0 && needs_ext_dest_id(p))
+		r = cv_strv_add(&o, "kernel-irqchip=split");
+	_cleanup_free_ char *text = r ? NULL : cv_strv_join(&o, ",");
+	if (!text)
+		return -ENOMEM;
+	r = cv_strv_add(a, "-machine");
+	return r ?: cv_strv_add(a, text);
+}
+
+static int accelerator(const struct plan_qemu *q, struct cv_strv *a)
+{
+	int r = 0;
+
+	if (q->kvm_fd < 0) {
+		r = cv_strv_add(a, "-accel");
+		return r ?: cv_strv_add(a, "kvm");
+	}
+	r = cv_strv_add(a, "-add-fd");
+	r = r ?: cv_strv_addf(a, "fd=%d,set=1", q->kvm_fd);
+	r = r ?: cv_strv_add(a, "-accel");
+	return r ?: cv_strv_add(a, "kvm,device=/dev/fdset/1");
+}
+
+/* AMD shows L3 and SMT in the topology extension leaves (AMD64 APM vol. 3, Fn8000_001D/1E). The
+ * physical address bits are the host's: the plan's need was checked against them. */
+static int cpu_model(const struct plan *p, struct cv_strv *a)
+{
+	_cleanup_strv_ struct cv_strv o = { 0 };
+	int r = cv_strv_add(&o, "host,migratable=off,host-phys-bits=on");
+
+	if (r == 0 && p->phys_bits_limit)
+		r = cv_strv_addf(&o, "host-phys-bits-limit=%u", p->phys_bits_limit);
+	if (r == 0 && strcmp(p->cpu_vendor, "AuthenticAMD") == 0)
+		r = cv_strv_add(&o, "topoext=on");
+	if (r == 0 && needs_ext_dest_id(p))
+		r = cv_strv_add(&o, "x2apic=on,kvm-msi-ext-dest-id=on");
+	_cleanup_free_ char *text = r ? NULL : cv_strv_join(&o, ",");
+	if (!text)
+		return -ENOMEM;
+	r = cv_strv_add(a, "-cpu");
+	return r ?: cv_strv_add(a, text);
+}
+
 static int machine(const struct plan *p, const struct plan_qemu *q, struct cv_strv *a)
 {
-	bool is_amd = strcmp(p->cpu_vendor, "AuthenticAMD") == 0;
 	int r = cv_strv_add(a, q->binary);
 
 	r = r ?: cv_strv_add(a, "-name");
@@ -42,20 +131,9 @@ static int machine(const struct plan *p, const struct plan_qemu *q, struct cv_st
 	r = r ?: cv_strv_add(a, "-S");
 	r = r ?: cv_strv_add(a, "-sandbox");
 	r = r ?: cv_strv_add(a, "on,obsolete=deny,elevateprivileges=deny,spawn=deny");
-	r = r ?: cv_strv_add(a, "-machine");
-	r = r ?: cv_strv_add(a, "q35,smm=off,vmport=off,usb=off,graphics=off");
-	if (q->kvm_fd >= 0) {
-		r = r ?: cv_strv_add(a, "-add-fd");
-		r = r ?: cv_strv_addf(a, "fd=%d,set=1", q->kvm_fd);
-		r = r ?: cv_strv_add(a, "-accel");
-		r = r ?: cv_strv_add(a, "kvm,device=/dev/fdset/1");
-	} else {
-		r = r ?: cv_strv_add(a, "-accel");
-		r = r ?: cv_strv_add(a, "kvm");
-	}
-	r = r ?: cv_strv_add(a, "-cpu");
-	/* AMD shows L3 and SMT in the topology extension leaves (AMD64 APM vol. 3, Fn8000_001D/1E) */
-	return r ?: cv_strv_addf(a, "host,migratable=off%s", is_amd ? ",topoext=on" : "");
+	r = r ?: machine_options(p, a);
+	r = r ?: accelerator(q, a);
+	return r ?: cpu_model(p, a);
 }
 
 static int cpus(const struct plan *p, struct cv_strv *a)
@@ -113,13 +191,9 @@ static int node_cpus(const struct plan *p, size_t i, struct cv_strv *a)
 
 static int nodes(const struct plan *p, struct cv_strv *a)
 {
-	uint64_t total = 0;
-	int r = 0;
+	int r = cv_strv_add(a, "-m");
 
-	for (size_t i = 0; i < p->n_nodes; i++)
-		total += p->nodes[i].memory;
-	r = cv_strv_add(a, "-m");
-	r = r ?: cv_strv_addf(a, "size=%lluM", (unsigned long long)(total >> 20));
+	r = r ?: cv_strv_addf(a, "size=%lluM", (unsigned long long)(memory_of(p) >> 20));
 	for (size_t i = 0; i < p->n_nodes && r == 0; i++) {
 		r = node_memory(p, i, a);
 		r = r ?: node_cpus(p, i, a);
@@ -137,38 +211,92 @@ static int nodes(const struct plan *p, struct cv_strv *a)
 	return r;
 }
 
+/* A port's chassis and slot number are its own: the guest's kernel names slots by them. Functions
+ * above 0 are there only when the tree has more ports on a bus than slots. */
+static int port(const struct plan *p, size_t i, const char *model, struct cv_strv *a)
+{
+	const struct plan_bridge *b = &p->bridges[i];
+	unsigned int number = 1;
+	bool is_shared = false;
+
+	for (size_t k = 0; k < p->n_bridges; k++) {
+		const struct plan_bridge *o = &p->bridges[k];
+
+		number += k < i && o->parent >= 0;
+		is_shared |= k != i && o->parent == b->parent && o->bdf.dev == b->bdf.dev;
+	}
+	int r = cv_strv_add(a, "-device");
+	return r
+		       ?: cv_strv_addf(a, "%s,id=%s,bus=%s,addr=0x%x.0x%x%s,chassis=%u,slot=%u",
+				       model, b->id, p->bridges[b->parent].id, b->bdf.dev,
+				       b->bdf.fn, is_shared ? ",multifunction=on" : "", number,
+				       number);
+}
+
 static int bridge(const struct plan *p, size_t i, struct cv_strv *a)
 {
 	const struct plan_bridge *b = &p->bridges[i];
+	int r;
+
+	switch (b->kind) {
+	case PLAN_ROOT_PORT:
+		return port(p, i, "pcie-root-port", a);
+	case PLAN_SWITCH_DOWN:
+		return port(p, i, "xio3130-downstream", a);
+	case PLAN_SWITCH_UP:
+		r = cv_strv_add(a, "-device");
+		return r
+			       ?: cv_strv_addf(a, "x3130-upstream,id=%s,bus=%s,addr=0x%x", b->id,
+					       p->bridges[b->parent].id, b->bdf.dev);
+	case PLAN_HOST_BRIDGE:
+		break;
+	}
+	r = cv_strv_add(a, "-device");
+	return r
+		       ?: cv_strv_addf(a,
+				       "pxb-pcie,id=%s,bus=pcie.0,addr=0x%x,bus_nr=%u,numa_node=%d",
+				       b->id, PXB_HOST_SLOT + b->guest_node, b->bus, b->guest_node);
+}
+
+/* NVIDIA GPUs find their peers by a capability (QEMU docs/specs: nv-gpudirect-clique). */
+static int device(const struct plan *p, const struct plan_device *d, struct cv_strv *a)
+{
+	bool is_gpu = d->vendor == 0x10de && d->class >> 16 == 0x03;
+	char bdf[CV_BDF_MAX], clique[40] = "";
 	int r = cv_strv_add(a, "-device");
 
-	if (b->parent < 0)
-		return r
-			       ?: cv_strv_addf(
-					  a,
-					  "pxb-pcie,id=%s,bus=pcie.0,addr=0x%x,bus_nr=%u,numa_node=%d",
-					  b->id, PXB_HOST_SLOT + b->guest_node, b->bus,
-					  b->guest_node);
+	if (is_gpu && d->clique >= 0)
+		snprintf(clique, sizeof(clique), ",x-nv-gpudirect-clique=%d", d->clique);
 	return r
-		       ?: cv_strv_addf(a, "pcie-root-port,id=%s,bus=%s,addr=0x%x,chassis=%zu",
-				       b->id, p->bridges[b->parent].id, b->bdf.dev, i + 1);
+		       ?: cv_strv_addf(a, "vfio-pci,id=vfio-%s,host=%s,bus=%s,addr=0x0%s", d->id,
+				       cv_format_bdf(d->host, bdf), p->bridges[d->bridge].id,
+				       clique);
+}
+
+/* The 64-bit hole of q35 holds the windows of all host bridges; 32 GiB is QEMU's own size. */
+static int hole64(const struct plan *p, struct cv_strv *a)
+{
+	uint64_t start = map_hole64_start(p), end = start;
+
+	for (size_t i = 0; i < p->n_ranges; i++)
+		if (p->ranges[i].kind == PLAN_MMIO64)
+			end = p->ranges[i].start + p->ranges[i].size;
+	if (end <= start + MAP_HOLE64_DEFAULT)
+		return 0;
+	int r = cv_strv_add(a, "-global");
+	return r
+		       ?: cv_strv_addf(a, "q35-pcihost.pci-hole64-size=%lluM",
+				       (unsigned long long)((end - start) >> 20));
 }
 
 static int devices(const struct plan *p, struct cv_strv *a)
 {
-	int r = 0;
+	int r = hole64(p, a);
 
 	for (size_t i = 0; i < p->n_bridges && r == 0; i++)
 		r = bridge(p, i, a);
-	for (size_t i = 0; i < p->n_devices && r == 0; i++) {
-		const struct plan_device *d = &p->devices[i];
-		char bdf[CV_BDF_MAX];
-
-		r = cv_strv_add(a, "-device");
-		r = r
-			    ?: cv_strv_addf(a, "vfio-pci,id=vfio-%s,host=%s,bus=%s,addr=0x0", d->id,
-					    cv_format_bdf(d->host, bdf), p->bridges[d->bridge].id);
-	}
+	for (size_t i = 0; i < p->n_devices && r == 0; i++)
+		r = device(p, &p->devices[i], a);
 	return r;
 }
 

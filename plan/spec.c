@@ -16,6 +16,7 @@
 
 #define MAX_CORES 4096
 #define MAX_NODE 1023
+#define MAX_L3_WAYS 64
 #define MAX_MEMORY (UINT64_C(1) << 50)
 
 /* Keys of the format that no part of this carve acts on yet. */
@@ -104,6 +105,29 @@ static int read_nodes(const struct source *s, const struct raw_spec *raw, struct
 	return 0;
 }
 
+static int read_split(const struct source *s, const struct raw_spec *raw, struct spec *spec)
+{
+	static const char *const words[] = { "even", "devices", NULL };
+	unsigned int split = SPEC_SPLIT_EVEN;
+	int rc = value_word(s, "split", raw->split, words, &split);
+
+	spec->split = (enum spec_split)split;
+	return rc;
+}
+
+static int read_cache(const struct source *s, const struct raw_cache *cache, struct spec *spec)
+{
+	int rc;
+
+	if (!cache)
+		return 0;
+	rc = value_number(s, "cache.l3_ways", cache->l3_ways, 1, MAX_L3_WAYS, "cache ways",
+			  &spec->l3_ways);
+	return rc ? rc
+		  : value_number(s, "cache.memory_bandwidth", cache->memory_bandwidth, 1, 100,
+				 "percent", &spec->memory_bandwidth);
+}
+
 static int read_boot(const struct source *s, const struct raw_boot *boot, struct spec *spec)
 {
 	if (!boot)
@@ -138,6 +162,10 @@ static int read_spec(const struct source *s, const struct raw_spec *raw, struct 
 		rc = read_memory(s, raw, spec);
 	if (!rc)
 		rc = read_nodes(s, raw, spec);
+	if (!rc)
+		rc = read_split(s, raw, spec);
+	if (!rc)
+		rc = read_cache(s, raw->cache, spec);
 	if (!rc)
 		rc = spec_read_devices(s, raw, spec);
 	if (!rc)

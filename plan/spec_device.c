@@ -159,11 +159,8 @@ static int check_network(const struct entry *e)
 static int read_p2p(const struct entry *e)
 {
 	char path[SOURCE_PATH_MAX];
-	int rc = value_bool(e->s, key_path(e, "p2p", path), e->raw->p2p, &e->d->p2p);
 
-	if (!rc && e->d->p2p)
-		return value_not_built(e->s, path, "p2p: true");
-	return rc;
+	return value_bool(e->s, key_path(e, "p2p", path), e->raw->p2p, &e->d->p2p);
 }
 
 static int read_accept(const struct entry *e)
@@ -248,6 +245,21 @@ static int check_unique(const struct source *s, const struct spec *spec, size_t 
 	return 0;
 }
 
+/* near: works in both directions: entries that follow each other in a circle say nothing. */
+static int check_circle(const struct source *s, const struct spec *spec, size_t i)
+{
+	int next = find_id(spec, spec->n_devices, spec->devices[i].near);
+
+	for (size_t hops = 1; next >= 0 && next != (int)i && hops < spec->n_devices; hops++)
+		next = spec->devices[next].near[0]
+			       ? find_id(spec, spec->n_devices, spec->devices[next].near)
+			       : -1;
+	if (next != (int)i)
+		return 0;
+	return fail_relation(s, i, "near", spec->devices[i].near,
+			     "no circle: one entry that the others are near to");
+}
+
 static int check_near(const struct source *s, const struct spec *spec, size_t i)
 {
 	const struct spec_device *d = &spec->devices[i];
@@ -257,7 +269,7 @@ static int check_near(const struct source *s, const struct spec *spec, size_t i)
 	if (!strcmp(d->near, d->id))
 		return fail_relation(s, i, "near", d->near, "the id of another device");
 	if (find_id(spec, spec->n_devices, d->near) >= 0)
-		return 0;
+		return check_circle(s, spec, i);
 	return fail_relation(s, i, "near", d->near, "the id of another device of this spec");
 }
 

@@ -54,6 +54,12 @@ static const cyaml_schema_field_t boot_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t cache_fields[] = {
+	TEXT(OPTIONAL, struct raw_cache, l3_ways),
+	TEXT(OPTIONAL, struct raw_cache, memory_bandwidth),
+	CYAML_FIELD_END,
+};
+
 /* Ignored keys are known and not built yet: plan/spec.c refuses them by name. */
 static const cyaml_schema_field_t spec_fields[] = {
 	TEXT(OPTIONAL, struct raw_spec, version),
@@ -64,6 +70,8 @@ static const cyaml_schema_field_t spec_fields[] = {
 	TEXT(NEEDED, struct raw_spec, memory),
 	TEXT(OPTIONAL, struct raw_spec, page_size),
 	LIST(struct raw_spec, nodes, &text_entry, SPEC_MAX_NODES),
+	TEXT(OPTIONAL, struct raw_spec, split),
+	MAPPING(struct raw_spec, cache, cache_fields),
 	LIST(struct raw_spec, devices, &device_entry, SPEC_MAX_DEVICES),
 	CYAML_FIELD_IGNORE("disks", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("net", CYAML_FLAG_OPTIONAL),

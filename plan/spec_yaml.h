@@ -29,10 +29,16 @@ struct raw_boot {
 	char *kernel, *initrd, *cmdline;
 };
 
+struct raw_cache {
+	char *l3_ways, *memory_bandwidth;
+};
+
 struct raw_spec {
 	char *version, *name, *user, *cpus, *smt, *memory, *page_size;
 	char **nodes;
 	unsigned int nodes_count;
+	char *split;
+	struct raw_cache *cache;
 	struct raw_device *devices;
 	unsigned int devices_count;
 	struct raw_boot *boot;

@@ -17,6 +17,9 @@
 #define RESOURCE_MEM 0x200
 #define RESOURCE_PREFETCH 0x2000
 #define RESOURCE_MEM_64 0x100000
+#define RESOURCE_UNSET 0x20000000
+
+#define VF_BAR_LINE 7
 
 static uint64_t hex_of(struct cv_sysroot *root, const char *bdf, const char *name, uint64_t max)
 {
@@ -47,28 +50,54 @@ static void text_of(struct cv_sysroot *root, const char *bdf, const char *name, 
 		buf[0] = '\0';
 }
 
-static void read_ids(struct cv_sysroot *root, const char *bdf, struct inv_dev *d)
+void sr_device_vendor(struct cv_sysroot *root, struct inv_dev *d)
 {
+	char bdf[CV_BDF_MAX];
+
+	cv_format_bdf(d->bdf, bdf);
 	d->vendor = (uint16_t)hex_of(root, bdf, "vendor", UINT16_MAX);
 	d->device = (uint16_t)hex_of(root, bdf, "device", UINT16_MAX);
+}
+
+void sr_device_ids(struct cv_sysroot *root, struct inv_dev *d)
+{
+	char bdf[CV_BDF_MAX];
+
+	cv_format_bdf(d->bdf, bdf);
+	sr_device_vendor(root, d);
+	d->class = (uint32_t)hex_of(root, bdf, "class", 0xffffff);
+}
+
+static void read_subsystem(struct cv_sysroot *root, const char *bdf, struct inv_dev *d)
+{
 	d->subvendor = (uint16_t)hex_of(root, bdf, "subsystem_vendor", UINT16_MAX);
 	d->subdevice = (uint16_t)hex_of(root, bdf, "subsystem_device", UINT16_MAX);
-	d->class = (uint32_t)hex_of(root, bdf, "class", 0xffffff);
+}
+
+/* A VF is a part of its PF's device, wherever somebody told the kernel that this one is. */
+static void read_node(struct cv_sysroot *root, const char *bdf, const struct inv_dev *pf,
+		      struct inv_dev *d)
+{
+	char path[CV_PATH_MAX];
+
+	if (pf && pf->node >= 0)
+		d->node = pf->node;
+	else if (cv_read_int(root, sr_path(path, bdf, "numa_node"), &d->node) < 0 || d->node < 0 ||
+		 d->node > MAX_NODE)
+		d->node = -1;
+}
+
+static void read_override(struct cv_sysroot *root, const char *bdf, struct inv_dev *d)
+{
+	if (d->is_quarantined ||
+	    sr_override(root, bdf, 0, d->driver_override, sizeof(d->driver_override)) < 0)
+		d->driver_override[0] = '\0';
 }
 
 static void read_binding(struct cv_sysroot *root, const char *bdf, struct inv_dev *d)
 {
-	char path[CV_PATH_MAX];
-
 	if (sr_driver(root, bdf, d->driver, sizeof(d->driver)) < 0)
 		d->driver[0] = '\0';
-	if (d->is_quarantined ||
-	    sr_override(root, bdf, 0, d->driver_override, sizeof(d->driver_override)) < 0)
-		d->driver_override[0] = '\0';
-	d->group = sr_group(root, bdf);
-	if (cv_read_int(root, sr_path(path, bdf, "numa_node"), &d->node) < 0 || d->node < 0 ||
-	    d->node > MAX_NODE)
-		d->node = -1;
 	text_of(root, bdf, "reset_method", d->reset_methods, sizeof(d->reset_methods));
 }
 
@@ -87,25 +116,75 @@ static int parse_bar(char *line, struct inv_bar *ret)
 	if (v[2] == 0 || v[1] < v[0] || v[1] - v[0] == UINT64_MAX || v[1] == 0)
 		return 0;
 	ret->size = v[1] - v[0] + 1;
+	ret->address = v[2] & RESOURCE_UNSET ? 0 : v[0];
 	ret->is_io = (v[2] & (RESOURCE_IO | RESOURCE_MEM)) == RESOURCE_IO;
 	ret->is_prefetchable = v[2] & RESOURCE_PREFETCH;
 	ret->is_64bit = v[2] & RESOURCE_MEM_64;
 	return 0;
 }
 
-static void read_bars(struct cv_sysroot *root, const char *bdf, struct inv_dev *d)
+/* Lines of "resource": six BARs, the expansion ROM, then the VF BARs of a PF, each for all its VFs. */
+static struct inv_bar *bar_of_line(struct inv_dev *d, int line)
 {
-	_cleanup_free_ char *text = NULL;
-	char path[CV_PATH_MAX], *save = NULL, *line;
+	if (line < INV_MAX_BARS)
+		return &d->bars[line];
+	if (line >= VF_BAR_LINE && line < VF_BAR_LINE + INV_MAX_BARS)
+		return &d->sriov.vf_bars[line - VF_BAR_LINE];
+	return NULL;
+}
 
-	if (cv_read_str(root, sr_path(path, bdf, "resource"), &text) < 0)
-		return;
-	line = strtok_r(text, "\n", &save);
-	for (int i = 0; line && i < INV_MAX_BARS; i++) {
-		if (parse_bar(line, &d->bars[i]) < 0)
+static void parse_bars(char *text, struct inv_dev *d)
+{
+	char *save = NULL, *line = strtok_r(text, "\n", &save);
+
+	for (int i = 0; line && i < VF_BAR_LINE + INV_MAX_BARS; i++) {
+		struct inv_bar *bar = bar_of_line(d, i);
+
+		if (bar && parse_bar(line, bar) < 0)
 			return;
 		line = strtok_r(NULL, "\n", &save);
 	}
+}
+
+/* A VF BAR is as large as its part of what the kernel set aside; without TotalVFs nobody knows. */
+static void divide_vf_bars(struct inv_sriov *s, unsigned int total_vfs)
+{
+	for (int i = 0; i < INV_MAX_BARS; i++) {
+		s->vf_bars[i].size = total_vfs ? s->vf_bars[i].size / total_vfs : 0;
+		if (s->vf_bars[i].size == 0)
+			s->vf_bars[i] = (struct inv_bar){ 0 };
+	}
+}
+
+static void read_bars(struct cv_sysroot *root, const char *bdf, const struct sr_config *c,
+		      struct inv_dev *d)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[CV_PATH_MAX];
+
+	if (cv_read_str(root, sr_path(path, bdf, "resource"), &text) < 0)
+		return;
+	parse_bars(text, d);
+	divide_vf_bars(&d->sriov, c->total_vfs ? c->total_vfs : d->sriov.total);
+}
+
+/* The kernel cuts the BARs of VFs from those of the PF, in order. Return: false when it is unknown. */
+static bool cut_vf_bars(const struct inv_dev *pf, struct inv_dev *d)
+{
+	uint64_t any = 0;
+
+	for (int i = 0; pf && i < INV_MAX_BARS; i++) {
+		const struct inv_bar *all = &pf->sriov.vf_bars[i];
+		struct inv_bar *bar = &d->bars[i];
+
+		any |= all->size;
+		bar->size = all->size;
+		bar->is_64bit = all->is_64bit;
+		bar->is_prefetchable = all->is_prefetchable;
+		bar->is_io = all->is_io;
+		bar->address = all->address ? all->address + (uint64_t)d->vf_index * all->size : 0;
+	}
+	return any != 0;
 }
 
 /* "8.0 GT/s PCIe", "2.5 GT/s", "Unknown": tenths of GT/s */
@@ -159,18 +238,36 @@ static unsigned int count_vfs(struct cv_sysroot *root, const char *bdf, unsigned
 	return n;
 }
 
-static void read_sriov(struct cv_sysroot *root, const char *bdf, bool is_quarantined,
-		       struct inv_sriov *s)
+void sr_device_sriov(struct cv_sysroot *root, struct inv_dev *d)
 {
+	struct inv_sriov *s = &d->sriov;
+	char bdf[CV_BDF_MAX];
+
+	cv_format_bdf(d->bdf, bdf);
 	s->total = count_of(root, bdf, "sriov_totalvfs");
-	s->num = is_quarantined ? count_vfs(root, bdf, s->total)
-				: count_of(root, bdf, "sriov_numvfs");
+	if (s->total == 0)
+		return;
+	s->num = d->is_quarantined ? count_vfs(root, bdf, s->total)
+				   : count_of(root, bdf, "sriov_numvfs");
+	if (s->num > s->total)
+		s->num = s->total;
 	s->offset = count_of(root, bdf, "sriov_offset");
 	s->stride = count_of(root, bdf, "sriov_stride");
 	s->vf_device = (uint16_t)hex_of(root, bdf, "sriov_vf_device", UINT16_MAX);
-	s->autoprobe = count_of(root, bdf, "sriov_drivers_autoprobe") == 1;
+}
+
+/* The driver may allow fewer VFs than the capability has: a larger number would be refused. */
+static void read_vf_policy(struct cv_sysroot *root, const char *bdf, struct inv_sriov *s)
+{
+	char path[CV_PATH_MAX];
+	uint64_t total;
+
+	if (cv_read_u64(root, sr_path(path, bdf, "sriov_totalvfs"), &total) == 0 &&
+	    total < s->total)
+		s->total = (unsigned int)total;
 	if (s->num > s->total)
 		s->num = s->total;
+	s->autoprobe = count_of(root, bdf, "sriov_drivers_autoprobe") == 1;
 }
 
 static void read_netdev(struct cv_sysroot *root, const char *bdf, struct inv_dev *d)
@@ -190,52 +287,27 @@ static void read_netdev(struct cv_sysroot *root, const char *bdf, struct inv_dev
 		d->net_carrier = value == 1;
 }
 
-void sr_device_read(struct cv_sysroot *root, struct inv_dev *d)
+void sr_device_read(struct cv_sysroot *root, const struct sr_config *c, const struct inv_dev *pf,
+		    bool is_plan, struct inv_dev *d)
 {
 	char bdf[CV_BDF_MAX];
 
-	d->parent = d->pf = d->vf_index = -1;
 	cv_format_bdf(d->bdf, bdf);
-	read_ids(root, bdf, d);
-	read_binding(root, bdf, d);
-	read_bars(root, bdf, d);
-	read_link(root, bdf, &d->link);
-	read_sriov(root, bdf, d->is_quarantined, &d->sriov);
-	read_netdev(root, bdf, d);
-}
-
-/* "pci0000:40": the directory of a root bus */
-static bool is_root_bus(const char *part)
-{
-	size_t len = strlen(part);
-	const char *colon = strchr(part, ':');
-
-	if (strncmp(part, "pci", 3) != 0 || !colon || len >= 16 || colon - part < 7)
-		return false;
-	return strspn(part + 3, "0123456789abcdef") == (size_t)(colon - part - 3) &&
-	       strlen(colon + 1) == 2 && strspn(colon + 1, "0123456789abcdef") == 2;
-}
-
-int sr_parse_chain(const char *target, char ret_root[16], struct cv_bdf *ret_parent,
-		   unsigned int *ret_depth)
-{
-	_cleanup_free_ char *copy = strdup(target);
-	struct cv_bdf seen, parent = { 0 };
-	unsigned int depth = 0;
-	char *save = NULL;
-
-	ret_root[0] = '\0';
-	for (char *part = copy ? strtok_r(copy, "/", &save) : NULL; part;
-	     part = strtok_r(NULL, "/", &save)) {
-		if (is_root_bus(part)) { /* a second one: a domain below a function (VMD) */
-			snprintf(ret_root, 16, "%s", part);
-			depth = 0;
-		} else if (ret_root[0] && cv_parse_bdf(part, &seen) == 0) {
-			if (depth++ > 0)
-				*ret_parent = parent;
-			parent = seen;
-		}
+	d->is_shallow = false;
+	read_node(root, bdf, pf, d);
+	if (is_plan && inv_is_bridge(d))
+		return;
+	if (c->depth != SR_CONFIG_FULL) {
+		read_subsystem(root, bdf, d);
+		read_link(root, bdf, &d->link);
 	}
-	*ret_depth = depth > 0 ? depth - 1 : 0;
-	return depth > 1 ? 1 : 0;
+	read_binding(root, bdf, d);
+	if (!is_plan)
+		read_override(root, bdf, d);
+	if (d->sriov.total > 0)
+		read_vf_policy(root, bdf, &d->sriov);
+	if (!cut_vf_bars(pf, d))
+		read_bars(root, bdf, c, d);
+	if (d->driver[0])
+		read_netdev(root, bdf, d);
 }

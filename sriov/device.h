@@ -5,23 +5,27 @@
 
 #include "base/sysroot.h"
 #include "plan/inventory.h"
+#include "sriov/pci.h"
+
+/* What is missing or makes no sense becomes "unknown" (-1, 0, ""). Where d->is_quarantined is set,
+ * what waits for the lock of the device (driver_override, sriov_numvfs) is not read. */
+
+/** sr_device_vendor() - vendor and device id, where config space does not tell them: VFs. */
+void sr_device_vendor(struct cv_sysroot *root, struct inv_dev *d);
+/** sr_device_ids() - the same with the class, where config space cannot be read. */
+void sr_device_ids(struct cv_sysroot *root, struct inv_dev *d);
+/** sr_device_sriov() - VFs of a PF, where its capabilities cannot be read. */
+void sr_device_sriov(struct cv_sysroot *root, struct inv_dev *d);
 
 /**
- * sr_device_read() - ids, driver, group, node, BARs, link, reset methods, SR-IOV and netdev of d->bdf
- * What is missing or makes no sense becomes "unknown" (-1, 0, ""); relations to other functions
- * (parent, pf, vf_index) are left at -1. Where d->is_quarantined is set, what waits for the lock of the
- * device (driver_override, sriov_numvfs) is not read.
+ * sr_device_read() - driver, NUMA node, BARs, reset methods, interface; the function is not shallow
+ * any more
+ * @c:       of @d: what config space told is not read again
+ * @pf:      of a VF: what it shares with its PF (NUMA node, BARs) is taken from there when it is
+ *           known; else NULL
+ * @is_plan: leave out what no plan depends on: driver_override; of a bridge all but its NUMA node
  */
-void sr_device_read(struct cv_sysroot *root, struct inv_dev *d);
-
-/**
- * sr_parse_chain() - where a function hangs, from the target of its link in /sys/bus/pci/devices
- * @ret_root:   host bridge, "pci0000:40", "" when the path shows none; 16 bytes
- * @ret_parent: address of the upstream bridge
- * @ret_depth:  bridges above the function on its root
- * Return: 1 with a parent, 0 on a root bus.
- */
-int sr_parse_chain(const char *target, char ret_root[16], struct cv_bdf *ret_parent,
-		   unsigned int *ret_depth);
+void sr_device_read(struct cv_sysroot *root, const struct sr_config *c, const struct inv_dev *pf,
+		    bool is_plan, struct inv_dev *d);
 
 #endif

@@ -165,7 +165,8 @@ void sr_holders_netdevs(struct cv_sysroot *root, struct inventory *inv)
 	if (!cv_sysroot_is_live(root) || sr_links_addressed(DUMP_MS, &t.addressed) < 0)
 		t.addressed.n = 0;
 	for (size_t i = 0; i < inv->n_devs; i++)
-		mark_dev(root, inv, (int)i, &t);
+		if (inv->devs[i].driver[0])
+			mark_dev(root, inv, (int)i, &t);
 	free(t.routes);
 	free(t.addresses6);
 }

@@ -11,9 +11,11 @@
  * @holders:   also look for holders (reads /proc of every process: only where it decides)
  * @names:     also look up names (reads pci.ids)
  * @is_wanted: NULL: every function in depth. Otherwise those for which it returns true (it sees a
- *             function of which address, class, ids, SR-IOV total and group were read), the bridges
+ *             function of which address, tree and what config space tells were read), the bridges
  *             above them, their PFs and VFs, and all members of their IOMMU groups; the others stay
- *             is_shallow. A plan needs no more, and a node has a thousand functions.
+ *             is_shallow. A plan needs no more, and a node has a thousand functions: the group of a
+ *             shallow one may be -1, never that of a function read in depth. Nor does it need
+ *             driver_override, the domain of a group, and driver, BARs and reset of a bridge.
  */
 struct sr_depth {
 	bool holders;

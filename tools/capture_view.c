@@ -8,26 +8,25 @@
 
 #include "base/bdf.h"
 #include "base/cleanup.h"
+#include "numa/binding.h"
+#include "numa/partition.h"
+#include "tools/capture_lines.h"
 
 /**
  * struct view - ctx of the ops
  * @release: of the running kernel: modules of others are left out
+ * @cgroups: the partitions alone
  */
 struct view {
 	struct cv_sysroot *host;
 	char release[64];
+	struct inventory cgroups;
 };
 
 /** struct list_rule - which names of the directories that match @path are shown */
 struct list_rule {
 	const char *path;
 	bool (*is_shown)(const struct view *v, const char *dir, const char *name);
-};
-
-/** struct line_rule - which lines of the files that match @path are shown */
-struct line_rule {
-	const char *path;
-	bool (*is_shown)(const char *line, size_t len, size_t index);
 };
 
 /* Attributes of a PCI function that are read; virtfnN are links beside them. */
@@ -106,6 +105,40 @@ static bool is_device_process(const struct view *v, const char *dir, const char 
 	return false;
 }
 
+/* Of processes that hold no device only irqbalance says something: that it runs. */
+static bool is_told_process(const struct view *v, const char *dir, const char *name)
+{
+	char path[CV_PATH_MAX], comm[32];
+
+	if (name[strspn(name, "0123456789")] != '\0')
+		return false;
+	if (cv_read_into(v->host, cv_pathf(path, "%s/%s/comm", dir, name), comm, sizeof(comm)) ==
+		    0 &&
+	    strcmp(comm, "irqbalance") == 0)
+		return true;
+	return is_device_process(v, dir, name);
+}
+
+/* Cgroups that are partitions or hold one: the names of others are of jobs and people. */
+static bool is_partition_path(const struct view *v, const char *dir, const char *name)
+{
+	char path[CV_PATH_MAX];
+	size_t len;
+
+	if (strcmp(name, "cpuset.cpus.effective") == 0 ||
+	    strcmp(name, "cpuset.cpus.partition") == 0)
+		return true;
+	cv_pathf(path, "%s/%s", dir + strlen(NU_CGROUP_MOUNT), name);
+	len = strlen(path);
+	for (size_t i = 0; i < v->cgroups.n_partitions; i++) {
+		const char *p = v->cgroups.partitions[i].path;
+
+		if (strncmp(p, path, len) == 0 && (p[len] == '\0' || p[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
 static bool is_running_kernel(const struct view *v, const char *dir, const char *name)
 {
 	return strcmp(name, v->release) == 0;
@@ -123,104 +156,25 @@ static bool is_cpu(const struct view *v, const char *dir, const char *name)
 }
 
 static const struct list_rule list_rules[] = {
-	{ "/proc", is_device_process },
+	{ "/proc", is_told_process },
 	{ "/proc/[0-9]*/fd", is_device_fd },
 	{ "/lib/modules", is_running_kernel },
 	{ "/usr/lib/modules", is_running_kernel },
 	{ "/sys/devices/system/cpu", is_cpu },
 	{ "/sys/devices/virtual/nvme-subsystem/*", is_nvme },
-	{ "/sys/devices/*", is_function_name }, /* with a PCI address as last component */
+	{ NU_CGROUP_MOUNT, is_partition_path },
+	{ NU_CGROUP_MOUNT "/*", is_partition_path }, /* at any depth */
+	{ "/sys/devices/*", is_function_name },	     /* with a PCI address as last component */
 };
-
-/* Kernel modules: what is looked for is vfio-pci. */
-static bool is_vfio_line(const char *line, size_t len, size_t index)
-{
-	return memmem(line, len, "/vfio", 5) != NULL;
-}
-
-/* Mounts of block devices; those of the network name servers of the site. */
-static bool is_disk_mount(const char *line, size_t len, size_t index)
-{
-	const char *dash = memmem(line, len, " - ", 3);
-	const char *blank = dash ? memchr(dash + 3, ' ', len - (size_t)(dash + 3 - line)) : NULL;
-
-	return blank && (size_t)(line + len - blank) > 5 && strncmp(blank, " /dev/", 6) == 0;
-}
-
-static bool is_memory_total(const char *line, size_t len, size_t index)
-{
-	static const char *const keys[] = { "MemTotal:", "MemFree:", "FilePages:", "Shmem:",
-					    "SReclaimable:" };
-
-	for (size_t i = 0; i < CV_ARRAY_SIZE(keys); i++)
-		if (memmem(line, len, keys[i], strlen(keys[i])))
-			return true;
-	return false;
-}
-
-static bool is_memlock(const char *line, size_t len, size_t index)
-{
-	return index == 0 || memmem(line, len, "Max locked memory", 17);
-}
-
-/* The first CPU stands for all; the clock rate changes all the time. */
-static bool is_model(const char *line, size_t len, size_t index)
-{
-	static const char *const keys[] = { "processor", "vendor_id", "cpu family",  "model",
-					    "stepping",	 "flags",     "physical id", "core id" };
-
-	for (size_t i = 0; i < CV_ARRAY_SIZE(keys); i++)
-		if (len >= strlen(keys[i]) && strncmp(line, keys[i], strlen(keys[i])) == 0)
-			return index < 30;
-	return false;
-}
-
-static const struct line_rule line_rules[] = {
-	{ "*/modules/*/modules.dep", is_vfio_line },
-	{ "*/modules/*/modules.builtin", is_vfio_line },
-	{ "/proc/[0-9]*/mountinfo", is_disk_mount },
-	{ "/proc/self/mountinfo", is_disk_mount },
-	{ "/proc/self/limits", is_memlock },
-	{ "/proc/cpuinfo", is_model },
-	{ "/proc/meminfo", is_memory_total },
-	{ "/sys/devices/system/node/node*/meminfo", is_memory_total },
-};
-
-static const struct line_rule *find_line_rule(const char *path)
-{
-	for (size_t i = 0; i < CV_ARRAY_SIZE(line_rules); i++)
-		if (fnmatch(line_rules[i].path, path, 0) == 0)
-			return &line_rules[i];
-	return NULL;
-}
-
-/* Drops the other lines of @text in place. */
-static size_t keep_lines(const struct line_rule *rule, char *text)
-{
-	size_t kept = 0, index = 0;
-
-	for (char *line = text; *line; index++) {
-		size_t len = strcspn(line, "\n");
-		char *next = line + len + (line[len] == '\n');
-
-		if (rule->is_shown(line, len, index)) {
-			memmove(text + kept, line, (size_t)(next - line));
-			kept += (size_t)(next - line);
-		}
-		line = next;
-	}
-	text[kept] = '\0';
-	return kept;
-}
 
 static int view_read(void *ctx, const char *path, char **ret, size_t *ret_len)
 {
 	const struct view *v = ctx;
-	const struct line_rule *rule = find_line_rule(path);
-	int r = cv_read(v->host, path, ret, ret_len);
+	size_t len;
+	int r = cv_read(v->host, path, ret, &len);
 
-	if (r == 0 && rule)
-		*ret_len = keep_lines(rule, *ret);
+	if (r == 0)
+		*ret_len = capture_lines(path, *ret, len);
 	return r;
 }
 
@@ -240,6 +194,12 @@ static bool is_function_dir(const char *path)
 	return name && strchr(name, ':') && cv_parse_bdf(name + 1, &bdf) == 0;
 }
 
+/* Its '*' stands for any number of levels. */
+static bool is_deep(const struct list_rule *rule)
+{
+	return rule->is_shown == is_function_name || rule->is_shown == is_partition_path;
+}
+
 static const struct list_rule *find_list_rule(const char *path)
 {
 	for (size_t i = 0; i < CV_ARRAY_SIZE(list_rules); i++) {
@@ -247,8 +207,7 @@ static const struct list_rule *find_list_rule(const char *path)
 
 		if (rule->is_shown == is_function_name && !is_function_dir(path))
 			continue;
-		if (fnmatch(rule->path, path,
-			    rule->is_shown == is_function_name ? 0 : FNM_PATHNAME) == 0)
+		if (fnmatch(rule->path, path, is_deep(rule) ? 0 : FNM_PATHNAME) == 0)
 			return rule;
 	}
 	return NULL;
@@ -291,28 +250,45 @@ static int view_stat(void *ctx, const char *path, bool nofollow, struct stat *re
 	return cv_stat(v->host, path, ret);
 }
 
+static void view_close(void *ctx)
+{
+	struct view *v = ctx;
+
+	inventory_done(&v->cgroups);
+	free(v);
+}
+
 static const struct cv_sysroot_ops view_ops = {
 	.read = view_read,
 	.readlink = view_readlink,
 	.list = view_list,
 	.stat = view_stat,
-	.close = free,
+	.close = view_close,
 };
+
+static int view_init(struct view *v, struct cv_sysroot *host, struct cv_error *err)
+{
+	v->host = host;
+	if (cv_read_into(host, "/proc/sys/kernel/osrelease", v->release, sizeof(v->release)) < 0)
+		v->release[0] = '\0';
+	v->cgroups.host.has_cgroup2 = v->cgroups.host.has_cpuset = true;
+	return nu_partitions_read(host, &v->cgroups, err);
+}
 
 int capture_view_open(struct cv_sysroot *host, struct cv_sysroot **ret, struct cv_error *err)
 {
-	_cleanup_free_ struct view *v = calloc(1, sizeof(*v));
-	int r = -ENOMEM;
+	struct view *v = calloc(1, sizeof(*v));
+	int r;
 
-	if (v) {
-		v->host = host;
-		if (cv_read_into(host, "/proc/sys/kernel/osrelease", v->release,
-				 sizeof(v->release)) < 0)
-			v->release[0] = '\0';
+	if (!v)
+		return cv_fail_errno(err, -ENOMEM, NULL, "cannot look at the host");
+	r = view_init(v, host, err);
+	if (r == 0) {
 		r = cv_sysroot_new(&view_ops, v, ret);
+		if (r < 0)
+			cv_fail_errno(err, r, NULL, "cannot look at the host");
 	}
 	if (r < 0)
-		return cv_fail_errno(err, r, NULL, "cannot look at the host");
-	(void)TAKE_PTR(v); /* the view's own now */
-	return 0;
+		view_close(v);
+	return r;
 }

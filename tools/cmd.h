@@ -13,33 +13,53 @@
 #include "plan/inventory.h"
 #include "plan/spec.h"
 
-/** struct cmd_option - one long option; @arg NULL: a flag; @hidden: not in help or completion */
+/**
+ * struct cmd_option - one long option
+ * @arg:     NULL: a flag
+ * @hidden:  not in help or completion
+ * @repeats: may be given several times, see cmd_value_at()
+ * @words:   the only values, "text svg"; NULL: any
+ * @same_as: the global option that this is another name of; NULL: none
+ */
 struct cmd_option {
 	const char *name;
 	const char *arg;
 	const char *help;
 	bool hidden;
+	bool repeats;
+	const char *words;
+	const char *same_as;
 };
 
 #define CMD_MAX_OPTIONS 16
+#define CMD_MAX_REPEATS 64 /* of all options that repeat, together */
 #define CMD_MAX_ARGS 64
 
 /**
  * struct cmd - one invocation
- * @root:   opened from --sysroot, "/" by default
- * @args:   positional arguments after the verb
- * @values: value of each option of the verb, by index; NULL: not given; flags get ""
+ * @root:     opened from --sysroot, "/" by default
+ * @has_root: --sysroot was given
+ * @args:     positional arguments after the verb
+ * @values:   value of each option of the verb, by index, the last one of an option that repeats; NULL:
+ *            not given; flags get ""
+ * @repeats:  all values of options that repeat, in their order on the command line
  */
 struct cmd {
 	const struct cmd_verb *verb;
 	struct cv_sysroot *root;
 	const char *sysroot;
+	bool has_root;
 	bool json;
 	bool dry_run;
 	int verbose;
 	const char *args[CMD_MAX_ARGS];
 	size_t n_args;
 	const char *values[CMD_MAX_OPTIONS];
+	struct {
+		int option;
+		const char *value;
+	} repeats[CMD_MAX_REPEATS];
+	size_t n_repeats;
 	struct cv_error err;
 };
 
@@ -75,6 +95,8 @@ int cmd_parse(int argc, char **argv, struct cmd *c);
 void cmd_help(const struct cmd_verb *verb);
 /** cmd_value() - value of an option by name, NULL when not given. */
 const char *cmd_value(const struct cmd *c, const char *name);
+/** cmd_value_at() - the @nth value of an option that repeats, NULL after the last. */
+const char *cmd_value_at(const struct cmd *c, const char *name, size_t nth);
 /** cmd_flag() - was the option given? */
 bool cmd_flag(const struct cmd *c, const char *name);
 /** cmd_seconds() - a non-negative number of seconds, or @dflt. Return: 0, -EINVAL. */
@@ -101,6 +123,9 @@ enum cmd_depth {
 
 /**
  * cmd_inventory() - the inventory with leases of this boot
+ *
+ * With the option --hwloc-xml of the verb, CPUs, caches and nodes come from that file; without
+ * --sysroot it is another host's file, and PCI devices and leases of this one are left out.
  * @depth:  enum cmd_depth
  * @specs:  @n of them: devices that none of them can want are read in outline only (struct sr_depth);
  *          NULL: all in depth
@@ -117,7 +142,7 @@ void cmd_specs_free(struct spec *specs, size_t n);
 extern const struct cv_step_table cmd_steps;
 
 extern const struct cmd_verb cmd_topo, cmd_audit, cmd_snapshot, cmd_state, cmd_plan, cmd_run,
-	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_recover, cmd_help_verb,
-	cmd_version, cmd_complete;
+	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_drift, cmd_recover,
+	cmd_help_verb, cmd_version, cmd_complete;
 
 #endif

@@ -2,6 +2,7 @@
 /* carve audit: is this host fit to give devices to guests, and if not, what to do about it. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/table.h"
@@ -10,6 +11,8 @@
 
 static const struct cmd_option options[] = {
 	{ "problems", NULL, "leave out what is as it should be", false },
+	{ "intent", "WHAT", "what ACS shall be good for: isolate (default) or p2p", false },
+	{ "fix-plan", NULL, "print the changes that would mend it; makes none", false },
 	{ NULL, NULL, NULL, false },
 };
 
@@ -82,18 +85,55 @@ static int print_table(struct cmd *c, const struct audit *a)
 	return 0;
 }
 
+static int read_intent(struct cmd *c, enum audit_intent *ret)
+{
+	static const char *const words[] = { [AUDIT_ISOLATE] = "isolate", [AUDIT_P2P] = "p2p" };
+	const char *word = cmd_value(c, "intent");
+
+	*ret = AUDIT_ISOLATE;
+	for (size_t i = 0; word && i < CV_ARRAY_SIZE(words); i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		*ret = (enum audit_intent)i;
+		return 0;
+	}
+	if (!word)
+		return 0;
+	cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, "BAD_INTENT", "--intent", "unknown intent");
+	cv_error_found(&c->err, "%s", word);
+	cv_error_wanted(&c->err, "isolate or p2p");
+	cv_error_hint(&c->err, "carve help audit");
+	return -EINVAL;
+}
+
+static int print_fix_plan(struct cmd *c, const struct audit *a)
+{
+	_cleanup_free_ char *text = audit_fix_plan(a);
+
+	if (!text)
+		return cv_fail_errno(&c->err, -ENOMEM, NULL, "cannot print the changes");
+	cmd_print("%s", text[0] ? text : "# nothing to change\n");
+	return 0;
+}
+
 static int run_audit(struct cmd *c)
 {
 	_cleanup_inventory_ struct inventory inv = { 0 };
 	_cleanup_(audit_done) struct audit a = { 0 };
-	int r = cmd_inventory(c, CMD_NAMES | CMD_NOISE, NULL, 0, &inv);
+	enum audit_intent intent;
+	int r = read_intent(c, &intent);
 
+	if (r == 0)
+		r = cmd_inventory(c, CMD_NAMES | CMD_NOISE, NULL, 0, &inv);
 	if (r < 0)
 		return r;
-	r = audit_run(&inv, AUDIT_ISOLATE, &a);
+	r = audit_run(&inv, intent, &a);
 	if (r < 0)
 		return cv_fail_errno(&c->err, r, NULL, "cannot audit the host");
-	r = c->json ? cmd_print_json(c, audit_json(&a)) : print_table(c, &a);
+	if (c->json)
+		r = cmd_print_json(c, audit_json(&a));
+	else
+		r = cmd_flag(c, "fix-plan") ? print_fix_plan(c, &a) : print_table(c, &a);
 	if (r < 0)
 		return r;
 	return audit_worst(&a) == AUDIT_FAIL ? CV_EXIT_FAILED : CV_EXIT_OK;

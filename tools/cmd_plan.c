@@ -6,7 +6,9 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "plan/plan.h"
+#include "plan/what_if.h"
 #include "tools/cmd.h"
+#include "tools/plan_output.h"
 
 static int read_allowance(struct cmd *c, struct plan_allowance *ret)
 {
@@ -26,46 +28,23 @@ static int read_allowance(struct cmd *c, struct plan_allowance *ret)
 	return 0;
 }
 
-/* The undo of a step is known to those who make the change, not to the planner. */
-static json_t *plan_json_with_undo(const struct plan *p)
+static int suppose(struct cmd *c, struct inventory *inv, struct site *site, struct spec *specs)
 {
-	json_t *j = plan_json(p), *step;
-	size_t i;
+	struct what_if w = { .inv = inv, .site = site, .specs = specs, .n_specs = c->n_args };
+	const char *text;
+	int r = 0;
 
-	json_array_foreach(json_object_get(j, "steps"), i, step) {
-		const struct cv_step_ops *ops = cv_step_find(&cmd_steps,
-							     cv_json_str(step, "kind", ""));
-
-		if (ops)
-			json_object_set_new(step, "undo", json_string(ops->undo));
-	}
-	return j;
+	for (size_t i = 0; r == 0 && (text = cmd_value_at(c, "what-if", i)); i++)
+		r = plan_what_if(text, &w, &c->err);
+	return r;
 }
 
-static int print_plans(struct cmd *c, const struct plan *plans, size_t n)
+/* A drawing shows all devices; a plan needs those that it may give. */
+static int read_inventory(struct cmd *c, const struct spec *specs, struct inventory *ret)
 {
-	json_t *a = c->json ? json_array() : NULL;
-
-	for (size_t i = 0; i < n; i++) {
-		_cleanup_free_ char *text = NULL;
-
-		if (c->json) {
-			json_array_append_new(a, plan_json_with_undo(&plans[i]));
-			continue;
-		}
-		text = plan_text(&plans[i], &cmd_steps, cmd_flag(c, "explain"));
-		if (!text)
-			return cv_fail_errno(&c->err, -ENOMEM, plans[i].name,
-					     "cannot print the plan");
-		cmd_print("%s%s", i ? "\n" : "", text);
-	}
-	if (!c->json)
-		return 0;
-	if (n > 1)
-		return cmd_print_json(c, json_pack("{s:i,s:o}", "carve_plans", 1, "plans", a));
-	json_t *one = json_incref(json_array_get(a, 0));
-	json_decref(a);
-	return cmd_print_json(c, one);
+	if (cmd_flag(c, "draw"))
+		return cmd_inventory(c, CMD_HOLDERS | CMD_NAMES, NULL, 0, ret);
+	return cmd_inventory(c, CMD_HOLDERS, specs, c->n_args, ret);
 }
 
 static int run(struct cmd *c)
@@ -78,11 +57,13 @@ static int run(struct cmd *c)
 	int r = read_allowance(c, &allow);
 
 	r = r ?: cmd_specs(c, &specs);
+	r = r ?: plan_output_check(c, specs);
 	r = r ?: cmd_site(c, &site);
-	r = r ?: cmd_inventory(c, CMD_HOLDERS, specs, c->n_args, &inv);
+	r = r ?: read_inventory(c, specs, &inv);
+	r = r ?: suppose(c, &inv, &site, specs);
 	r = r ?: plan_make(&inv, &site, specs, c->n_args, &allow, plans, &c->err);
 	if (r == 0) {
-		r = print_plans(c, plans, c->n_args);
+		r = plan_output(c, &inv, plans);
 		for (size_t i = 0; i < c->n_args; i++)
 			plan_done(&plans[i]);
 	}
@@ -92,6 +73,21 @@ static int run(struct cmd *c)
 
 static const struct cmd_option options[] = {
 	{ "explain", NULL, "also the rejected candidates, and why", false },
+	{ .name = "what-if",
+	  .arg = "KEY=VALUE",
+	  .help = "plan as if this were so; may be repeated (keys: carve(1))",
+	  .repeats = true },
+	{ .name = "from",
+	  .arg = "PATH",
+	  .help = "plan for another host: a directory or a snapshot, as --sysroot",
+	  .same_as = "sysroot" },
+	{ "hwloc-xml", "FILE", "CPUs and memory of a file that lstopo --of xml wrote", false },
+	{ .name = "format", .arg = "NAME", .help = "print " PLAN_FORMATS, .words = PLAN_FORMATS },
+	{ "guest", "NAME", "print this guest's part only", false },
+	{ .name = "draw",
+	  .arg = "FORM",
+	  .help = "draw host and guests: " PLAN_DRAWINGS,
+	  .words = PLAN_DRAWINGS },
 	{ "cpus", "LIST", "use at most these CPUs, such as a job's", false },
 	{ "memory", "SIZE", "use at most this much memory", false },
 	{ NULL, NULL, NULL, false },

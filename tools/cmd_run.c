@@ -20,6 +20,7 @@
 #include "base/lease.h"
 #include "base/parse.h"
 #include "base/state.h"
+#include "numa/irq_step.h"
 #include "tools/launch.h"
 #include "tools/verify.h"
 #include "tools/vm.h"
@@ -258,6 +259,23 @@ static int write_lease(struct start *s)
 
 /* ---- apply ---- */
 
+/* Not a failure: managed interrupts follow their queues, which the guest's cores do not use. */
+static void note_managed(const struct start *s)
+{
+	_cleanup_irq_ledger_ struct nu_irq_ledger ledger = { 0 };
+	struct cv_error ignored = { 0 };
+	size_t n;
+
+	if (nu_irq_ledger_read(s->c->root, &ledger, &ignored) < 0)
+		return;
+	n = json_object_size(ledger.managed);
+	if (n)
+		cmd_note(s->c,
+			 "        %zu interrupts are managed by the kernel and stay; "
+			 "carve drift %s names them",
+			 n, s->plan.name);
+}
+
 static void progress(void *ctx, const struct cv_step *step, int done, unsigned int ms)
 {
 	struct start *s = ctx;
@@ -268,6 +286,8 @@ static void progress(void *ctx, const struct cv_step *step, int done, unsigned i
 						    step->object, "ms", (json_int_t)ms));
 	cmd_note(s->c, "  %2u/%zu %-12s %-62s %6u ms", step->seq, s->plan.n_steps, step->kind,
 		 step->object, ms);
+	if (strcmp(step->kind, nu_step_irq_affinity.kind) == 0)
+		note_managed(s);
 	if (strcmp(step->kind, "launch") != 0)
 		return;
 	for (size_t i = 0; i < s->launch.n_phases; i++) {

@@ -4,11 +4,14 @@
 
 #include "base/cleanup.h"
 #include "tools/cmd.h"
+#include "tools/topo_matrix.h"
 #include "tools/topo_tree.h"
 
 static const struct cmd_option options[] = {
 	{ "cpus-only", NULL, "packages, nodes, caches and cores only", false },
 	{ "devices-only", NULL, "host bridges, switches and devices only", false },
+	{ "hwloc-xml", "FILE", "CPUs and memory of a file that lstopo --of xml wrote", false },
+	{ "matrix", NULL, "how far GPUs, network and NVMe functions are from each other", false },
 	{ NULL, NULL, NULL, false },
 };
 
@@ -35,6 +38,28 @@ static int print_tree(struct cmd *c, const struct inventory *inv)
 	return 0;
 }
 
+static int print_matrix(struct cmd *c, const struct inventory *inv)
+{
+	_cleanup_free_ char *text = topo_matrix(inv);
+
+	if (!text)
+		return cv_fail_errno(&c->err, -ENOMEM, NULL, "cannot draw the matrix");
+	cmd_print("%s", text);
+	return 0;
+}
+
+/* With --matrix the distances go along: they are as many as the devices squared. */
+static int print_json(struct cmd *c, const struct inventory *inv)
+{
+	json_t *j = inventory_json(inv);
+
+	if (cmd_flag(c, "matrix") && json_object_set_new(j, "distances", topo_matrix_json(inv))) {
+		json_decref(j);
+		j = NULL;
+	}
+	return cmd_print_json(c, j);
+}
+
 static int run_topo(struct cmd *c)
 {
 	_cleanup_inventory_ struct inventory inv = { 0 };
@@ -42,7 +67,9 @@ static int run_topo(struct cmd *c)
 
 	if (r < 0)
 		return r;
-	return c->json ? cmd_print_json(c, inventory_json(&inv)) : print_tree(c, &inv);
+	if (c->json)
+		return print_json(c, &inv);
+	return cmd_flag(c, "matrix") ? print_matrix(c, &inv) : print_tree(c, &inv);
 }
 
 const struct cmd_verb cmd_topo = {

@@ -11,6 +11,8 @@
 #include "numa/binding.h"
 #include "numa/hugepages.h"
 #include "numa/inventory.h"
+#include "numa/irq_step.h"
+#include "numa/resctrl_step.h"
 #include "sriov/inventory.h"
 #include "sriov/steps.h"
 #include "tools/cmd.h"
@@ -21,7 +23,8 @@
 static const struct cv_step_ops *const all_steps[] = {
 	&cv_step_attr,	    &cv_step_attr_shared, &sr_step_module,    &sr_step_numvfs,
 	&sr_step_vf_net,    &sr_step_vf_nvme,	  &sr_step_bind,      &sr_step_group_owner,
-	&nu_step_hugepages, &nu_step_cgroup_root, &nu_step_cgroup_vm, &cmd_step_launch,
+	&nu_step_hugepages, &nu_step_cgroup_root, &nu_step_cgroup_vm, &nu_step_irq_affinity,
+	&nu_step_resctrl,   &cmd_step_launch,
 };
 
 const struct cv_step_table cmd_steps = { all_steps, CV_ARRAY_SIZE(all_steps) };
@@ -89,7 +92,8 @@ int cmd_inventory(struct cmd *c, unsigned int depth, const struct spec *specs, s
 		  struct inventory *ret)
 {
 	struct wanted wanted = { specs, n };
-	struct nu_depth cpus = { .noise = depth & CMD_NOISE };
+	const char *xml = cmd_value(c, "hwloc-xml");
+	struct nu_depth cpus = { .noise = depth & CMD_NOISE, .hwloc_xml = xml };
 	struct sr_depth pci = {
 		.holders = depth & CMD_HOLDERS,
 		.names = depth & CMD_NAMES,
@@ -99,10 +103,13 @@ int cmd_inventory(struct cmd *c, unsigned int depth, const struct spec *specs, s
 	struct inventory inv = { 0 };
 	int r = nu_inventory_read(c->root, &cpus, &inv, &c->err);
 
+	/* a file alone tells of CPUs and memory: the devices and leases of this host are not its */
+	bool is_cpus_only = xml && !c->has_root;
+
 	/* leases first: a device on vfio-pci with a lease of ours is not foreign */
-	if (r == 0)
+	if (r == 0 && !is_cpus_only)
 		r = add_leases(c, &inv);
-	if (r == 0)
+	if (r == 0 && !is_cpus_only)
 		r = sr_inventory_read(c->root, &pci, &inv, &c->err);
 	if (r < 0) {
 		inventory_done(&inv);

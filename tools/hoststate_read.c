@@ -17,6 +17,7 @@
 #define NODE_DIR "/sys/devices/system/node"
 #define CGROUP_DIR "/sys/fs/cgroup"
 #define CGROUP_DEPTH 3
+#define RESCTRL_DIR "/sys/fs/resctrl"
 #define NVME_TIMEOUT_MS 5000
 
 /**
@@ -269,6 +270,22 @@ static void read_cgroups(struct reading *s)
 	read_cgroup(s, "", CGROUP_DEPTH);
 }
 
+/* The default group, and each group that somebody made. */
+static void read_resctrl(struct reading *s)
+{
+	static const char *const files[] = { "schemata", "cpus_list" };
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	char path[CV_PATH_MAX], key[CV_PATH_MAX];
+
+	put_file(s, RESCTRL_DIR "/schemata", "resctrl/schemata");
+	if (cv_list(s->root, RESCTRL_DIR, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++)
+		for (size_t k = 0; k < CV_ARRAY_SIZE(files); k++)
+			put_file(s, cv_pathf(path, RESCTRL_DIR "/%s/%s", names.v[i], files[k]),
+				 cv_pathf(key, "resctrl/%s/%s", names.v[i], files[k]));
+}
+
 static void put_node(struct reading *s, const char *path)
 {
 	struct stat st;
@@ -343,6 +360,7 @@ int hoststate_read(struct cv_sysroot *root, json_t **ret, struct cv_error *err)
 	read_other_interrupts(&s);
 	read_memory(&s);
 	read_cgroups(&s);
+	read_resctrl(&s);
 	read_nodes(&s);
 	read_modules(&s);
 	read_state(&s);

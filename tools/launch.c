@@ -15,6 +15,8 @@
 #include "base/state.h"
 #include "numa/binding.h"
 #include "numa/cgroup.h"
+#include "numa/irq_guest.h"
+#include "numa/irq_step.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
 #include "vmm/spawn.h"
@@ -24,7 +26,6 @@
 #define QMP_START_MS_PER_GIB 1000
 #define QMP_MS 10000
 #define HELPER_MS 300
-#define MEMLOCK_SLACK (1ULL << 30)  /* BARs and the VMM's own buffers */
 #define LOG_MAX_BYTES (16ULL << 20) /* console.log and vmm.log, each */
 
 /* Ends the phase that began at *@since. */
@@ -101,7 +102,7 @@ static int start_vmm(const struct cv_step_env *env, struct launch *l, const char
 		.cgroup_fd = cgroup,
 		.uid = l->uid,
 		.gid = l->gid,
-		.memlock = memory_of(l->plan) + MEMLOCK_SLACK,
+		.memlock = l->plan->memlock,
 		.enter = enter_cgroup,
 		.enter_ctx = &enter,
 	};
@@ -199,6 +200,24 @@ static int clear_cores(const struct cv_step_env *env, const struct plan *p, pid_
 	return r < 0 ? r : 0;
 }
 
+/* Drivers that were bound or restarted by the steps may have spread their vectors over all CPUs. */
+static int clear_irqs(const struct cv_step_env *env, struct cv_error *err)
+{
+	int r = nu_irqs_keep_off(env->root, err);
+
+	return r < 0 ? r : 0;
+}
+
+/* Takes the guest's cores for itself: other threads go, its devices' interrupts come. */
+static int settle(const struct cv_step_env *env, const struct plan *p, pid_t pid, const pid_t *tids,
+		  struct cv_error *err)
+{
+	int r = clear_cores(env, p, pid, tids, err);
+
+	r = r ?: nu_guest_irqs_place(env->root, p, err);
+	return r < 0 ? r : 0;
+}
+
 /* The reason of a VMM that ended is in its log. */
 static int explain_failure(const char *dir, int r, struct cv_error *err)
 {
@@ -229,7 +248,11 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 	if (launch_is_interrupted())
 		return launch_fail_interrupted(env->vm, err);
 	vm_path(dir, env->vm, "vmm");
-	int r = start_vmm(env, l, dir, &pid, err);
+	int r = clear_irqs(env, err);
+	if (r < 0)
+		return r;
+	phase(l, "clear interrupts", &since);
+	r = start_vmm(env, l, dir, &pid, err);
 	if (r < 0)
 		return explain_failure(dir, r, err);
 	phase(l, "start", &since);
@@ -244,7 +267,7 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 	r = vmm_qmp_command(qmp, "cont", NULL, QMP_MS, NULL, err);
 	phase(l, "first instruction", &since);
 	if (r == 0)
-		r = clear_cores(env, l->plan, pid, tids, err);
+		r = settle(env, l->plan, pid, tids, err);
 	phase(l, "clear vCPU cores", &since);
 	return r < 0 ? explain_failure(dir, r, err) : 0;
 }

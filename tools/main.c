@@ -10,9 +10,9 @@
 #include "tools/cmd.h"
 
 const struct cmd_verb *const cmd_verbs[] = {
-	&cmd_topo,    &cmd_audit,     &cmd_plan,     &cmd_run,	   &cmd_list,  &cmd_show,
-	&cmd_verify,  &cmd_console,   &cmd_stop,     &cmd_recover, &cmd_state, &cmd_snapshot,
-	&cmd_version, &cmd_help_verb, &cmd_complete, NULL,
+	&cmd_topo,     &cmd_audit,   &cmd_plan,	     &cmd_run,	    &cmd_list,	  &cmd_show,
+	&cmd_verify,   &cmd_drift,   &cmd_console,   &cmd_stop,	    &cmd_recover, &cmd_state,
+	&cmd_snapshot, &cmd_version, &cmd_help_verb, &cmd_complete, NULL,
 };
 
 /* hwloc reads the CPU side of a snapshot from the same root, and only by its Linux backend. */

@@ -63,9 +63,10 @@ static const char *long_name(const char *arg)
 static void set_global(struct cmd *c, const char *name, const char *value, bool *help,
 		       bool *version)
 {
-	if (strcmp(name, "sysroot") == 0)
+	if (strcmp(name, "sysroot") == 0) {
 		c->sysroot = value;
-	else if (strcmp(name, "json") == 0)
+		c->has_root = true;
+	} else if (strcmp(name, "json") == 0)
 		c->json = true;
 	else if (strcmp(name, "dry-run") == 0)
 		c->dry_run = true;
@@ -85,6 +86,42 @@ struct scan {
 	bool help, version;
 	bool only_args; /* after "--" */
 };
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *w = words; *w; w += strspn(w, " ")) {
+		size_t n = strcspn(w, " ");
+
+		if (n == len && strncmp(w, word, n) == 0)
+			return true;
+		w += n;
+	}
+	return false;
+}
+
+static int set_own(struct cmd *c, int option, const char *value)
+{
+	const struct cmd_option *o = &c->verb->options[option];
+	char name[32];
+
+	c->values[option] = value;
+	snprintf(name, sizeof(name), "--%s", o->name);
+	if (o->words && !has_word(o->words, value)) {
+		usage_error(c, "OPTION_VALUE", name, "the option does not take this value");
+		cv_error_found(&c->err, "%s", value);
+		cv_error_wanted(&c->err, "one of: %s", o->words);
+		return -EINVAL;
+	}
+	if (!o->repeats)
+		return 0;
+	if (c->n_repeats >= CMD_MAX_REPEATS)
+		return usage_error(c, "TOO_MANY_OPTIONS", name, "given too many times");
+	c->repeats[c->n_repeats].option = option;
+	c->repeats[c->n_repeats++].value = value;
+	return 0;
+}
 
 /* One option at argv[i]: a global one, or one of the verb that came before it. */
 static int scan_option(struct scan *s, const char *name)
@@ -109,11 +146,9 @@ static int scan_option(struct scan *s, const char *name)
 					   "the option needs a value");
 		value = s->argv[++s->i];
 	}
-	if (own >= 0)
-		s->c->values[own] = value;
-	else
-		set_global(s->c, o->name, value, &s->help, &s->version);
-	return 0;
+	if (own < 0 || o->same_as)
+		set_global(s->c, o->same_as ? o->same_as : o->name, value, &s->help, &s->version);
+	return own < 0 ? 0 : set_own(s->c, own, value);
 }
 
 static int scan_word(struct scan *s, const char *word)
@@ -178,6 +213,16 @@ const char *cmd_value(const struct cmd *c, const char *name)
 	int i = find_option(c->verb->options, name, strlen(name));
 
 	return i < 0 ? NULL : c->values[i];
+}
+
+const char *cmd_value_at(const struct cmd *c, const char *name, size_t nth)
+{
+	int option = find_option(c->verb->options, name, strlen(name));
+
+	for (size_t i = 0; i < c->n_repeats; i++)
+		if (c->repeats[i].option == option && nth-- == 0)
+			return c->repeats[i].value;
+	return NULL;
 }
 
 bool cmd_flag(const struct cmd *c, const char *name)
@@ -281,7 +326,16 @@ static void complete_options(const struct cmd_option *o)
 			cmd_print("--%s\n", o->name);
 }
 
-/* carve __complete [VERB]: the verbs; or options and kind of argument of one ("@vm", "@file"). */
+/* "@value --draw text svg"; without words, what the value is: "@value --from PATH". */
+static void complete_values(const struct cmd_option *o)
+{
+	for (; o && o->name; o++)
+		if (!o->hidden && o->arg)
+			cmd_print("@value --%s %s\n", o->name, o->words ? o->words : o->arg);
+}
+
+/* carve __complete [VERB]: the verbs; or options, what their values are, and kind of argument of
+ * one ("@vm", "@file"). */
 static int run_complete(struct cmd *c)
 {
 	const struct cmd_verb *verb = c->n_args ? find_verb(c->args[0]) : NULL;
@@ -291,10 +345,13 @@ static int run_complete(struct cmd *c)
 			cmd_print("%s\n", cmd_verbs[i]->name);
 	if (verb) {
 		complete_options(verb->options);
+		complete_values(verb->options);
 		if (verb->complete[0])
 			cmd_print("@%s\n", verb->complete);
 	}
 	complete_options(cmd_global_options);
+	if (verb)
+		complete_values(cmd_global_options);
 	return 0;
 }
 

@@ -29,6 +29,65 @@ static const char *kind_of(const struct inv_dev *d)
 	return port ? port : inv_class_name(d);
 }
 
+/* Upstream ports from a function up to the root, itself too: 2 is a switch below a switch. */
+static unsigned int switch_level(const struct inventory *inv, const struct inv_dev *d)
+{
+	unsigned int level = d->port == INV_PORT_UPSTREAM;
+	int up = d->parent;
+
+	for (size_t hops = 0; up >= 0 && hops < inv->n_devs; hops++) {
+		level += inv->devs[up].port == INV_PORT_UPSTREAM;
+		up = inv->devs[up].parent;
+	}
+	return level;
+}
+
+static void object_text(const struct inventory *inv, const struct inv_dev *d, char *buf,
+			size_t size)
+{
+	bool is_switch = d->port == INV_PORT_UPSTREAM || d->port == INV_PORT_DOWNSTREAM;
+	char bdf[CV_BDF_MAX];
+
+	cv_format_bdf(d->bdf, bdf);
+	if (d->vf_index >= 0)
+		snprintf(buf, size, "%s VF %d", bdf, d->vf_index);
+	else if (is_switch)
+		snprintf(buf, size, "%s %s, level %u", bdf, kind_of(d), switch_level(inv, d));
+	else
+		snprintf(buf, size, "%s %s", bdf, kind_of(d));
+}
+
+/* PCIe Base 6.0 section 7.7.11.3, from bit 0 on */
+static char *acs_text(const struct inv_dev *d)
+{
+	static const char *const names[] = { "SV", "TB", "RR", "CR", "UF", "EC", "DT" };
+	_cleanup_strv_ struct cv_strv parts = { 0 };
+	int r = cv_strv_add(&parts, "ACS");
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(names) && r == 0; i++)
+		if (d->acs_ctrl >> i & 1)
+			r = cv_strv_add(&parts, names[i]);
+	if (r == 0 && parts.n == 1)
+		r = cv_strv_add(&parts, "off");
+	return r < 0 ? NULL : cv_strv_join(&parts, " ");
+}
+
+/* "ACS SV RR CR UF", "ATS on, PASID off"; "" where there is none, or config space may not be read */
+static char *access_text(const struct inv_dev *d)
+{
+	_cleanup_strv_ struct cv_strv parts = { 0 };
+	_cleanup_free_ char *acs = d->has_acs ? acs_text(d) : NULL;
+	int r = 0;
+
+	if (d->has_acs)
+		r = acs ? cv_strv_add(&parts, acs) : -ENOMEM;
+	if (r == 0 && d->has_ats)
+		r = cv_strv_add(&parts, d->ats_enabled ? "ATS on" : "ATS off");
+	if (r == 0 && d->has_pasid)
+		r = cv_strv_add(&parts, d->pasid_enabled ? "PASID on" : "PASID off");
+	return r < 0 ? NULL : cv_strv_join(&parts, ", ");
+}
+
 static char *bars_text(const struct inv_dev *d)
 {
 	_cleanup_strv_ struct cv_strv parts = { 0 };
@@ -88,9 +147,10 @@ static char *info_text(const struct inventory *inv, const struct inv_dev *d)
 	return r < 0 ? NULL : cv_strv_join(&parts, "; ");
 }
 
+/* "-" where the firmware says nothing: not the same as an empty cell */
 static void number_text(int value, char buf[16])
 {
-	buf[0] = '\0';
+	snprintf(buf, 16, "-");
 	if (value >= 0)
 		snprintf(buf, 16, "%d", value);
 }
@@ -99,13 +159,12 @@ static int add_row(struct bus *b, const struct inv_dev *d, int parent)
 {
 	_cleanup_free_ char *bars = bars_text(d);
 	_cleanup_free_ char *info = info_text(b->inv, d);
-	char object[64], bdf[CV_BDF_MAX], node[16], group[16], vfs[24] = "", link[64];
+	_cleanup_free_ char *access = access_text(d);
+	char object[64], node[16], group[16], vfs[24] = "", link[64];
 
-	if (!bars || !info)
+	if (!bars || !info || !access)
 		return -ENOMEM;
-	snprintf(object, sizeof(object), "%s %s", cv_format_bdf(d->bdf, bdf), kind_of(d));
-	if (d->vf_index >= 0)
-		snprintf(object, sizeof(object), "%s VF %d", bdf, d->vf_index);
+	object_text(b->inv, d, object, sizeof(object));
 	number_text(d->node, node);
 	number_text(d->group, group);
 	if (d->sriov.total > 0)
@@ -120,6 +179,7 @@ static int add_row(struct bus *b, const struct inv_dev *d, int parent)
 				    [TOPO_VFS] = vfs,
 				    [TOPO_BARS] = bars,
 				    [TOPO_LINK] = link,
+				    [TOPO_ACCESS] = access,
 				    [TOPO_INFO] = info,
 			    });
 }

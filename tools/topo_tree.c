@@ -15,6 +15,7 @@ static const struct cv_column columns[TOPO_N_COLUMNS] = {
 	[TOPO_VFS] = { .name = "VFS", .right = true },
 	[TOPO_BARS] = { .name = "BARS" },
 	[TOPO_LINK] = { .name = "LINK" },
+	[TOPO_ACCESS] = { .name = "ACCESS" },
 	[TOPO_INFO] = { .name = "INFO" },
 };
 
@@ -87,6 +88,10 @@ static char *node_info(const struct inv_node *node)
 	_cleanup_strv_ struct cv_strv parts = { 0 };
 	char total[TOPO_SIZE_MAX], free_mem[TOPO_SIZE_MAX], size[CV_SIZE_MAX];
 
+	if (cv_cpuset_is_empty(&node->cpus) && cv_strv_add(&parts, "no CPUs") < 0)
+		return NULL;
+	if (node->mem_total == 0)
+		return cv_strv_add(&parts, "no memory") < 0 ? NULL : cv_strv_join(&parts, "; ");
 	if (cv_strv_addf(&parts, "%s memory, %s free", topo_size(node->mem_total, total),
 			 topo_size(node->mem_free, free_mem)) < 0)
 		return NULL;
@@ -146,7 +151,7 @@ static int add_core(struct tree *t, int key, const struct cv_cpuset *cpus, int p
 	const struct inv_cpu *first = &t->inv->cpus[cv_cpuset_next(cpus, -1)];
 	_cleanup_free_ char *list = NULL;
 	struct cv_cpuset ids = { 0 };
-	char object[128], info[128];
+	char object[128], info[160], kind[24] = "";
 	const char *lease;
 
 	CV_CPUSET_FOREACH(i, cpus)
@@ -156,7 +161,9 @@ static int add_core(struct tree *t, int key, const struct cv_cpuset *cpus, int p
 		return -ENOMEM;
 	lease = cpus_lease(t->inv, &ids);
 	snprintf(object, sizeof(object), "core %d: CPU %s", key, list);
-	snprintf(info, sizeof(info), "%s%s%s%s", lease ? "lease " : "", lease ? lease : "",
+	if (first->kind > 0)
+		snprintf(kind, sizeof(kind), " kind %d", first->kind);
+	snprintf(info, sizeof(info), "%s%s%s%s%s", lease ? "lease " : "", lease ? lease : "", kind,
 		 first->is_isolated ? " isolated" : "", first->is_nohz_full ? " nohz_full" : "");
 	return add_row(t, parent, object, first->node, info[0] == ' ' ? info + 1 : info);
 }

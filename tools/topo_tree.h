@@ -34,6 +34,7 @@ enum topo_column {
 	TOPO_VFS,
 	TOPO_BARS,
 	TOPO_LINK,
+	TOPO_ACCESS, /* ACS of ports, ATS and PASID of the others */
 	TOPO_INFO,
 	TOPO_N_COLUMNS,
 };

@@ -35,11 +35,20 @@ verb_options() {
 	[[ $(complete_words help sna) == snapshot ]]
 }
 
+@test "values complete where an option takes words" {
+	[[ $(complete_words plan --draw "" | sort | xargs) == "svg text" ]]
+	[[ $(complete_words plan --format li) == libvirt ]]
+	[[ $(complete_words plan x.yaml --format h) == hwloc ]]
+	[[ -z $(complete_words plan --cpus exampl) ]]
+}
+
 @test "files complete where files are wanted" {
 	cd "$root"
 	[[ $(complete_words plan examples/mini) == examples/minimal.yaml ]]
 	[[ $(complete_words --sysroot exampl) == examples ]]
 	[[ $(complete_words state --diff exampl) == examples ]]
+	[[ $(complete_words plan --from exampl) == examples ]]
+	[[ $(complete_words plan --hwloc-xml exampl) == examples ]]
 	[[ -z $(complete_words topo exampl) ]]
 }
 

@@ -347,7 +347,7 @@ static int op_read(void *ctx, const char *path, char **ret, size_t *ret_len)
 static int run_hooks(struct fake *f, const char *path, const char *text)
 {
 	for (size_t i = 0; i < f->n_hooks; i++)
-		if (!fnmatch(f->hooks[i].pattern, path, 0))
+		if (f->hooks[i].write && !fnmatch(f->hooks[i].pattern, path, 0))
 			return f->hooks[i].write(f, path, text, f->hooks[i].ctx);
 	return 0;
 }
@@ -526,11 +526,26 @@ static int op_open(void *ctx, const char *path, int flags, mode_t mode)
 	return flags & O_DIRECTORY ? -ENOTDIR : reopen(n, flags);
 }
 
+/* The hook that fills directories of this path, or NULL. */
+static const struct fake_hook *find_filler(const struct fake *f, const char *path)
+{
+	for (size_t i = 0; i < f->n_hooks; i++)
+		if (f->hooks[i].made && !fnmatch(f->hooks[i].pattern, path, 0))
+			return &f->hooks[i];
+	return NULL;
+}
+
 static int op_mkdir(void *ctx, const char *path, mode_t mode)
 {
+	const struct fake_hook *filler = find_filler(ctx, path);
 	struct node *n = NULL;
+	int rc = create(ctx, path, S_IFDIR | mode, &n);
 
-	return create(ctx, path, S_IFDIR | mode, &n);
+	if (!rc && filler)
+		rc = filler->made(ctx, path, filler->ctx);
+	if (rc < 0 && n)
+		fake_remove(ctx, path);
+	return rc;
 }
 
 static int op_rmdir(void *ctx, const char *path)
@@ -543,6 +558,10 @@ static int op_rmdir(void *ctx, const char *path)
 		rc = lookup(f, path, true, &n);
 	if (rc || !S_ISDIR(n->mode))
 		return rc ? rc : -ENOTDIR;
+	if (find_filler(f, path)) {
+		fake_remove(f, path);
+		return 0;
+	}
 	for (size_t i = 0; i < f->n_nodes; i++)
 		if (name_in(&f->nodes[i], n->path))
 			return -ENOTEMPTY;

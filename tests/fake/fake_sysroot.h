@@ -43,18 +43,21 @@ unsigned int fake_changes(const struct fake *f);
 void fake_block(struct fake *f, const char *path);
 
 /**
- * struct fake_hook - what a write does
+ * struct fake_hook - what a write, or a new directory, does
  * @pattern: fnmatch(3) of the resolved path; '*' matches '/' as well
- * @write:   1 when done, 0 to store the text in the file, -errno to refuse. May run in a child:
- *           what it changes must be in the tree.
+ * @write:   1 when done, 0 to store the text in the file, -errno to refuse; NULL: stored. May run in
+ *           a child: what it changes must be in the tree.
+ * @made:    fills a directory that was just made, as cgroup and resctrl do: rmdir then takes it with all
+ *           that is in it. -errno refuses it. NULL: a plain directory
  */
 struct fake_hook {
 	const char *pattern;
 	int (*write)(struct fake *f, const char *path, const char *text, void *ctx);
 	void *ctx;
+	int (*made)(struct fake *f, const char *path, void *ctx);
 };
 
-/** fake_hook() - copied; the first one that matches is used. */
+/** fake_hook() - copied; the first one that matches, and has the function, is used. */
 void fake_hook(struct fake *f, const struct fake_hook *hook);
 
 #endif

@@ -196,7 +196,9 @@ static void add_emulated_devices(struct inventory *inv)
 	struct inv_dev *mem = add_dev(inv, IB_SW_IVSHMEM, "0000:85:01.0", 1, 11, 0x050000);
 	mem->vendor = 0x1af4;
 	mem->device = 0x1110;
-	mem->bars[2] = (struct inv_bar){ 8 * IB_1G, true, true, false };
+	mem->bars[2] = (struct inv_bar){ .size = 8 * IB_1G,
+					 .is_64bit = true,
+					 .is_prefetchable = true };
 }
 
 void ib_emulated(struct inventory *inv, bool is_smt)
@@ -233,7 +235,129 @@ void ib_epyc(struct inventory *inv)
 	add_igb(inv, "0000:63:00.0", "0000:62:00.0", 3, 8);
 }
 
+static void sort_devs(struct inventory *inv);
+
+/* A switch with two GPUs and a NIC with 55 VFs, and two NVMe drives beside it: 67 functions. */
+static void add_large_node(struct inventory *inv, int node)
+{
+	char bdf[16], up[16], port[16];
+	int group = 10000 + 100 * node;
+
+	snprintf(bdf, sizeof(bdf), "%04x:00:00.0", node + 1);
+	snprintf(up, sizeof(up), "%04x:01:00.0", node + 1);
+	add_port(inv, bdf, NULL, node, group++, INV_PORT_ROOT, true);
+	add_port(inv, up, bdf, node, group++, INV_PORT_UPSTREAM, false);
+	for (int i = 0; i < 3; i++) {
+		snprintf(port, sizeof(port), "%04x:02:%02x.0", node + 1, i);
+		add_port(inv, port, up, node, group++, INV_PORT_DOWNSTREAM, true);
+	}
+	for (int i = 0; i < 3; i++) {
+		snprintf(port, sizeof(port), "%04x:02:%02x.0", node + 1, i);
+		snprintf(bdf, sizeof(bdf), "%04x:%02x:00.0", node + 1, 3 + i);
+		if (i == 2)
+			add_igb(inv, bdf, port, node, group++);
+		else
+			add_dev(inv, bdf, port, node, group++, 0x030200)->device = 0x2330;
+	}
+	for (int i = 0; i < 2; i++) {
+		snprintf(port, sizeof(port), "%04x:00:%02x.0", node + 1, 2 + i);
+		snprintf(bdf, sizeof(bdf), "%04x:%02x:00.0", node + 1, 0x40 + i);
+		add_port(inv, port, NULL, node, group++, INV_PORT_ROOT, true);
+		add_nvme(inv, bdf, port, node, group++);
+	}
+}
+
+void ib_large(struct inventory *inv)
+{
+	*inv = (struct inventory){ 0 };
+	make_host(&inv->host, "AuthenticAMD");
+	make_cpus(inv, 256, 2, 16, 128, 8);
+	make_nodes(inv, 16, 64 * IB_1G, 4096, 48, 12);
+	for (int i = 0; i < 16; i++)
+		for (int k = 0; k < 16; k++)
+			if (i / 8 != k / 8)
+				inv->nodes[i].distances[k] = 32;
+	for (int node = 0; node < 16; node++)
+		add_large_node(inv, node);
+	sort_devs(inv);
+	for (int node = 0; node < 16; node++) {
+		char bdf[16];
+
+		snprintf(bdf, sizeof(bdf), "%04x:05:00.0", node + 1);
+		ib_dev(inv, bdf)->sriov.total = 64;
+		ib_make_vfs(inv, bdf, 55, "");
+	}
+}
+
+void ib_machine(struct inventory *inv, int nodes, int cores, int threads)
+{
+	*inv = (struct inventory){ 0 };
+	make_host(&inv->host, "AuthenticAMD");
+	make_cpus(inv, nodes * cores, threads, cores, cores * nodes, 4);
+	make_nodes(inv, nodes, 3 * IB_1G, 256, 2, 20);
+}
+
+struct inv_dev *ib_add_function(struct inventory *inv, const char *bdf, const char *parent,
+				int node, int group, uint32_t class)
+{
+	struct inv_dev *d = add_dev(inv, bdf, parent, node, group, class);
+
+	d->device = 0x2330;
+	snprintf(d->driver, sizeof(d->driver), "some");
+	return d;
+}
+
+struct inv_dev *ib_add_port(struct inventory *inv, const char *bdf, const char *parent, int node,
+			    int group, enum inv_port port)
+{
+	add_port(inv, bdf, parent, node, group, port, true);
+	return &inv->devs[inv->n_devs - 1];
+}
+
 /* ---- changes ---- */
+
+void ib_add_core(struct inventory *inv, int node, int threads)
+{
+	int core = -1;
+
+	for (size_t i = 0; i < inv->n_cpus; i++)
+		core = inv->cpus[i].core > core ? inv->cpus[i].core : core;
+	for (int t = 0; t < threads; t++) {
+		inv->cpus = reallocarray(inv->cpus, inv->n_cpus + 1, sizeof(*inv->cpus));
+		assert_non_null(inv->cpus);
+		struct inv_cpu *c = &inv->cpus[inv->n_cpus];
+
+		*c = (struct inv_cpu){ .id = (int)inv->n_cpus,
+				       .node = node,
+				       .core = core + 1,
+				       .thread = t,
+				       .l3 = 100 + node,
+				       .l2 = core + 1 };
+		cv_cpuset_add(&inv->host.online, c->id);
+		cv_cpuset_add(&inv->nodes[inv_find_node(inv, node)].cpus, c->id);
+		inv->n_cpus++;
+	}
+}
+
+void ib_add_node(struct inventory *inv, uint64_t obtainable, int far)
+{
+	size_t n = inv->n_nodes++;
+
+	inv->nodes = reallocarray(inv->nodes, n + 1, sizeof(*inv->nodes));
+	assert_non_null(inv->nodes);
+	inv->nodes[n] = (struct inv_node){ .id = (int)n, .mem_total = 6 * IB_1G, .n_pools = 2 };
+	inv->nodes[n].mem_free = inv->nodes[n].obtainable = obtainable;
+	inv->nodes[n].pools[0].page_size = IB_2M;
+	inv->nodes[n].pools[1].page_size = IB_1G;
+	for (size_t i = 0; i <= n; i++) {
+		struct inv_node *node = &inv->nodes[i];
+
+		node->distances = reallocarray(node->distances, n + 1, sizeof(int));
+		assert_non_null(node->distances);
+		for (size_t k = i == n ? 0 : n; k <= n; k++)
+			node->distances[k] = i == k ? 10 : far;
+	}
+}
 
 static int by_bdf(const void *a, const void *b)
 {

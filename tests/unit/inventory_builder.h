@@ -27,6 +27,21 @@ void ib_epyc(struct inventory *inv);
 /** ib_cpuless() - ib_emulated() with a third node that has memory only. */
 void ib_cpuless(struct inventory *inv);
 
+/** ib_large() - 2 packages, 16 nodes x 16 cores x 2 threads, 32 GPUs, 16 NICs with VFs: 1,072 functions. */
+void ib_large(struct inventory *inv);
+
+/** ib_machine() - @nodes of @cores cores each, one L3 for four of them, @threads; no devices yet. */
+void ib_machine(struct inventory *inv, int nodes, int cores, int threads);
+/** ib_add_function(), ib_add_port() - in the order of addresses; @parent NULL: on a root bus. */
+struct inv_dev *ib_add_function(struct inventory *inv, const char *bdf, const char *parent,
+				int node, int group, uint32_t class);
+struct inv_dev *ib_add_port(struct inventory *inv, const char *bdf, const char *parent, int node,
+			    int group, enum inv_port port);
+/** ib_add_core() - one more core on a node. */
+void ib_add_core(struct inventory *inv, int node, int threads);
+/** ib_add_node() - one more node with memory, at distance @far from all others. */
+void ib_add_node(struct inventory *inv, uint64_t obtainable, int far);
+
 struct cv_bdf ib_bdf(const char *text);
 /** ib_dev() - the device at an address; valid until devices are added. */
 struct inv_dev *ib_dev(struct inventory *inv, const char *bdf);

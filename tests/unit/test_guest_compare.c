@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "guest_builder.h"
 #include "plan_cases.h"
 
 /* ---- a report that equals a plan ---- */
@@ -63,22 +64,33 @@ static json_t *nodes_of(const struct plan *p)
 	return a;
 }
 
+/* The ports above a device, from the host bridge down. */
+static json_t *path_of(const struct plan *p, const struct plan_device *d)
+{
+	json_t *a = json_array();
+	char bdf[CV_BDF_MAX];
+
+	for (int b = d->bridge; p->bridges[b].parent >= 0; b = p->bridges[b].parent)
+		json_array_insert_new(a, 0, json_string(cv_format_bdf(p->bridges[b].bdf, bdf)));
+	return a;
+}
+
 static json_t *functions_of(const struct plan *p)
 {
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < p->n_devices; i++) {
 		const struct plan_device *d = &p->devices[i];
-		char bdf[CV_BDF_MAX], port[CV_BDF_MAX], vendor[8], device[8];
+		char bdf[CV_BDF_MAX], vendor[8], device[8];
 
 		snprintf(vendor, sizeof(vendor), "%04x", d->vendor);
 		snprintf(device, sizeof(device), "%04x", d->device);
 		json_array_append_new(
-			a, json_pack("{ss,ss,ss,ss,si,s[s],sn,sn,s[],so}", "bdf",
+			a, json_pack("{ss,ss,ss,ss,si,so,sn,sn,s[{si,sI,sI}],so}", "bdf",
 				     cv_format_bdf(d->guest, bdf), "vendor", vendor, "device",
 				     device, "class", "020000", "node", d->guest_node, "path",
-				     cv_format_bdf(p->bridges[d->bridge].bdf, port), "driver",
-				     "link", "bars", "net",
+				     path_of(p, d), "driver", "link", "bars", "index", 0, "start",
+				     (json_int_t)0xfe800000, "size", (json_int_t)16384, "net",
 				     d->mac[0] ? json_pack("{ss,ss,sb}", "name", "eth0", "mac",
 							   d->mac, "carrier", 1)
 					       : json_null()));
@@ -86,12 +98,36 @@ static json_t *functions_of(const struct plan *p)
 	return a;
 }
 
+/* Memory as a kernel shows it: what follows each other is one, and the first MiB has holes. */
+static json_t *ram_of(const struct plan *p)
+{
+	json_t *a = json_pack("[{sI,sI}]", "start", (json_int_t)4096, "size",
+			      (json_int_t)(0x9fc00 - 4096));
+	uint64_t start = 0x100000, end = 0;
+
+	for (size_t i = 0; i < p->n_ranges; i++) {
+		const struct plan_range *r = &p->ranges[i];
+
+		if (r->kind != PLAN_RAM)
+			continue;
+		if (end && end != r->start) {
+			json_array_append_new(a, json_pack("{sI,sI}", "start", (json_int_t)start,
+							   "size", (json_int_t)(end - start)));
+			start = r->start;
+		}
+		end = r->start + r->size;
+	}
+	json_array_append_new(a, json_pack("{sI,sI}", "start", (json_int_t)start, "size",
+					   (json_int_t)(end - start)));
+	return a;
+}
+
 static json_t *report_of(const struct plan *p)
 {
-	json_t *j = json_pack("{si,ss,so,so,so,s[{ss,ss,sb,ss}]}", "carve_guest_report", 1,
-			      "kernel", "6.12.1", "cpus", cpus_of(p), "nodes", nodes_of(p), "pci",
-			      functions_of(p), "tests", "kind", "ping", "bdf", "0000:21:00.0", "ok",
-			      1, "detail", "3 of 3 replies");
+	json_t *j = json_pack("{si,ss,so,so,so,so,s[{ss,ss,sb,ss}]}", "carve_guest_report", 1,
+			      "kernel", "6.12.1", "cpus", cpus_of(p), "nodes", nodes_of(p), "ram",
+			      ram_of(p), "pci", functions_of(p), "tests", "kind", "ping", "bdf",
+			      "0000:21:00.0", "ok", 1, "detail", "3 of 3 replies");
 
 	assert_non_null(j);
 	return j;
@@ -118,6 +154,18 @@ static void equal_report_has_no_difference(void **state)
 		if (diffs.n)
 			fail_msg("%s: %s", plan_cases[i], diffs.v[0]);
 	}
+	for (size_t i = 0; i < n_guest_cases; i++) {
+		_cleanup_strv_ struct cv_strv diffs = { 0 };
+		struct cv_error err = { 0 };
+		struct gb b;
+
+		guest_case(guest_cases[i], &b);
+		_cleanup_json_ json_t *report = report_of(&b.plan);
+		assert_int_equal(plan_compare_guest(&b.plan, report, &diffs, &err), 0);
+		if (diffs.n)
+			fail_msg("%s: %s", guest_cases[i], diffs.v[0]);
+		gb_done(&b);
+	}
 }
 
 static void drop(json_t *r, const char *array)
@@ -139,6 +187,38 @@ static void another_path(json_t *r)
 {
 	json_array_insert_new(json_object_get(item(r, "pci", 0), "path"), 0,
 			      json_string("0000:00:1e.0"));
+}
+
+static json_t *first_bar(json_t *r)
+{
+	return json_array_get(json_object_get(item(r, "pci", 0), "bars"), 0);
+}
+
+static void bar_on_memory(json_t *r)
+{
+	json_object_set_new(first_bar(r), "start", json_integer(0x7ffff000));
+}
+
+static void bar_on_reserved(json_t *r)
+{
+	json_object_set_new(first_bar(r), "start", json_integer(0xfe80000000));
+}
+
+static void no_memory(json_t *r)
+{
+	json_object_del(r, "ram");
+}
+
+static void more_memory(json_t *r)
+{
+	json_object_set_new(item(r, "ram", 1), "size", json_integer(0x80000000));
+}
+
+static void memory_elsewhere(json_t *r)
+{
+	json_array_append_new(json_object_get(r, "ram"),
+			      json_pack("{sI,sI}", "start", (json_int_t)0x100000000, "size",
+					(json_int_t)4096));
 }
 
 static void another_distance(json_t *r)
@@ -178,8 +258,25 @@ static const struct change {
 	{ "pci", "node", NULL, -1, NULL, "dev0", "on node -1", "planned 0" },
 	{ .apply = another_path,
 	  .object = "dev0",
-	  .found = "behind 2 ports",
-	  .planned = "planned behind port 0000:20:01.0" },
+	  .found = "behind ports 0000:00:1e.0/0000:20:01.0",
+	  .planned = "planned behind 0000:20:01.0" },
+	{ .apply = bar_on_memory,
+	  .object = "dev0",
+	  .found = "BAR 0 at 0x7ffff000",
+	  .planned = "planned not to touch 0x40000000-0x7fffffff (ram: node 1)" },
+	{ .apply = bar_on_reserved,
+	  .object = "dev0",
+	  .found = "BAR 0 at 0xfe80000000",
+	  .planned = "(reserved: AMD HyperTransport)" },
+	{ .apply = no_memory, .object = "memory", .found = "shows no addresses", .planned = "" },
+	{ .apply = more_memory,
+	  .object = "memory",
+	  .found = "has some at 0x80000000",
+	  .planned = "planned none" },
+	{ .apply = memory_elsewhere,
+	  .object = "memory",
+	  .found = "has some at 0x100000000",
+	  .planned = "planned none" },
 	{ .apply = another_mac,
 	  .object = "dev0",
 	  .found = "02:00:00:00:00:99",
@@ -250,6 +347,34 @@ static void what_is_missing_or_too_much_is_counted(void **state)
 	}
 }
 
+/* Behind a switch each port counts: another one, one less, and one more. */
+static void each_port_of_a_path_is_compared(void **state)
+{
+	struct gb b;
+
+	(void)state;
+	guest_case("nested-switches", &b);
+	for (int i = 0; i < 3; i++) {
+		_cleanup_json_ json_t *report = report_of(&b.plan);
+		json_t *path = json_object_get(item(report, "pci", 0), "path");
+		_cleanup_strv_ struct cv_strv diffs = { 0 };
+		struct cv_error err = { 0 };
+
+		assert_int_equal(json_array_size(path), 5);
+		if (i == 0)
+			json_array_set_new(path, 1, json_string("0000:21:01.0"));
+		else if (i == 1)
+			json_array_remove(path, 2);
+		else
+			json_array_insert(path, 0, json_array_get(path, 4));
+		assert_int_equal(plan_compare_guest(&b.plan, report, &diffs, &err), 0);
+		assert_int_equal(diffs.n, 1);
+		assert_non_null(strstr(diffs.v[0], "planned behind 0000:20:01.0/0000:21:00.0/"
+						   "0000:22:00.0/0000:23:00.0/0000:24:00.0"));
+	}
+	gb_done(&b);
+}
+
 static void what_is_no_report_is_refused(void **state)
 {
 	_cleanup_json_ json_t *newer = json_pack("{si}", "carve_guest_report", 2);
@@ -281,7 +406,7 @@ static void an_empty_report_differs(void **state)
 	(void)state;
 	plan_case("two-nodes", &p);
 	assert_int_equal(plan_compare_guest(&p, empty, &diffs, &err), 0);
-	assert_int_equal(diffs.n, 2 + p.n_vcpus + p.n_nodes + p.n_devices);
+	assert_int_equal(diffs.n, 3 + p.n_vcpus + p.n_nodes + p.n_devices);
 }
 
 int main(void)
@@ -290,6 +415,7 @@ int main(void)
 		cmocka_unit_test(equal_report_has_no_difference),
 		cmocka_unit_test(each_change_is_one_difference),
 		cmocka_unit_test(what_is_missing_or_too_much_is_counted),
+		cmocka_unit_test(each_port_of_a_path_is_compared),
 		cmocka_unit_test(what_is_no_report_is_refused),
 		cmocka_unit_test(an_empty_report_differs),
 	};

@@ -30,6 +30,14 @@ struct fixture_file {
 static const struct fixture_file files[] = {
 	{ "proc/sys/kernel/osrelease", "6.12.1\n" },
 	{ "proc/cmdline", "quiet console=ttyS0\n" },
+	{ "proc/iomem", "00000000-00000fff : Reserved\n"
+			"00001000-0009fbff : System RAM\n"
+			"00100000-3fffffff : System RAM\n"
+			"  01000000-01e00000 : Kernel code\n"
+			"  02000000-02ffffff : System RAM\n"
+			"b0000000-bfffffff : PCI MMCONFIG 0000 [bus 00-ff]\n"
+			"junk\n"
+			"10000000000-101ffffffff : System RAM\n" },
 	{ CPU "cpu0/topology/physical_package_id", "0\n" },
 	{ CPU "cpu0/topology/die_id", "0\n" },
 	{ CPU "cpu0/topology/core_id", "4\n" },

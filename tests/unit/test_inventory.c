@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -154,6 +155,45 @@ static void predicts_group_of_new_vf(void **state)
 	assert_int_equal(inv_group_blockers(&inv, NIC, true, found, 2), 0);
 }
 
+/* The index changes what it costs, never what comes out. */
+static void index_gives_the_same_blockers(void **state)
+{
+	struct inv_dev devs[N_DEVS];
+	struct inventory plain = { .devs = devs, .n_devs = N_DEVS }, fast = plain;
+
+	make_tree(devs);
+	devs[NIC].group = -1;
+	assert_int_equal(inv_index_groups(&fast), 0);
+	assert_int_equal(fast.n_by_group, N_DEVS - 1);
+	for (int dev = -1; dev <= N_DEVS; dev++) {
+		for (int is_future = 0; is_future < 2; is_future++) {
+			int a[N_DEVS] = { 0 }, b[N_DEVS] = { 0 };
+
+			assert_int_equal(inv_group_blockers(&plain, dev, is_future, a, N_DEVS),
+					 inv_group_blockers(&fast, dev, is_future, b, N_DEVS));
+			assert_memory_equal(a, b, sizeof(a));
+		}
+	}
+	devs[GPU].group = 7;
+	assert_int_equal(inv_index_groups(&fast), 0);
+	assert_int_equal(inv_group_blockers(&fast, NVME, false, NULL, 0), 0);
+	free(fast.by_group);
+}
+
+static void finds_groups(void **state)
+{
+	struct inv_group groups[] = { { .id = 0 }, { .id = 3 }, { .id = 4 }, { .id = 900 } };
+	struct inventory inv = { .groups = groups, .n_groups = 4 };
+
+	for (size_t i = 0; i < inv.n_groups; i++)
+		assert_ptr_equal(inv_find_group(&inv, groups[i].id), &groups[i]);
+	assert_null(inv_find_group(&inv, -1));
+	assert_null(inv_find_group(&inv, 2));
+	assert_null(inv_find_group(&inv, 901));
+	inv.n_groups = 0;
+	assert_null(inv_find_group(&inv, 0));
+}
+
 static void survives_a_loop(void **state)
 {
 	struct inv_dev devs[N_DEVS];
@@ -223,6 +263,8 @@ int main(void)
 		cmocka_unit_test(predicts_vf_addresses),
 		cmocka_unit_test(names_group_blockers),
 		cmocka_unit_test(predicts_group_of_new_vf),
+		cmocka_unit_test(index_gives_the_same_blockers),
+		cmocka_unit_test(finds_groups),
 		cmocka_unit_test(survives_a_loop),
 		cmocka_unit_test(finds_leases),
 		cmocka_unit_test(writes_json),

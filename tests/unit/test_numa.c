@@ -33,16 +33,20 @@ static void fill_cpu(const struct tree *t, int n)
 
 	snprintf(text, sizeof(text), "%d\n", package);
 	tree_putf(t, text, TREE_CPU "/cpu%d/topology/physical_package_id", n);
-	snprintf(text, sizeof(text), "%d\n", core % 2);
-	tree_putf(t, text, TREE_CPU "/cpu%d/topology/core_id", n);
-	snprintf(text, sizeof(text), "%02x\n", 3 << (core * 2));
-	tree_putf(t, text, TREE_CPU "/cpu%d/topology/core_cpus", n);
-	tree_putf(t, text, TREE_CPU "/cpu%d/topology/thread_siblings", n);
-	tree_putf(t, text, TREE_CPU "/cpu%d/cache/index2/shared_cpu_map", n);
-	snprintf(text, sizeof(text), "%02x\n", 15 << (package * 4));
-	tree_putf(t, text, TREE_CPU "/cpu%d/topology/package_cpus", n);
-	tree_putf(t, text, TREE_CPU "/cpu%d/topology/core_siblings", n);
-	tree_putf(t, text, TREE_CPU "/cpu%d/cache/index3/shared_cpu_map", n);
+	snprintf(text, sizeof(text), "%d-%d\n", core * 2, core * 2 + 1);
+	tree_putf(t, text, TREE_CPU "/cpu%d/topology/core_cpus_list", n);
+	tree_putf(t, text, TREE_CPU "/cpu%d/cache/index2/shared_cpu_list", n);
+	snprintf(text, sizeof(text), "%d-%d\n", package * 4, package * 4 + 3);
+	tree_putf(t, text, TREE_CPU "/cpu%d/topology/package_cpus_list", n);
+	tree_putf(t, text, TREE_CPU "/cpu%d/topology/die_cpus_list", n);
+	tree_putf(t, "0\n", TREE_CPU "/cpu%d/topology/die_id", n);
+	tree_putf(t, text, TREE_CPU "/cpu%d/cache/index3/shared_cpu_list", n);
+	tree_putf(t, "1\n", TREE_CPU "/cpu%d/cache/index0/level", n);
+	tree_putf(t, "Data\n", TREE_CPU "/cpu%d/cache/index0/type", n);
+	tree_putf(t, "32K\n", TREE_CPU "/cpu%d/cache/index0/size", n);
+	tree_putf(t, "1\n", TREE_CPU "/cpu%d/cache/index1/level", n);
+	tree_putf(t, "Instruction\n", TREE_CPU "/cpu%d/cache/index1/type", n);
+	tree_putf(t, "64K\n", TREE_CPU "/cpu%d/cache/index1/size", n);
 	for (int level = 2; level <= 3; level++) {
 		snprintf(text, sizeof(text), "%d\n", level);
 		tree_putf(t, text, TREE_CPU "/cpu%d/cache/index%d/level", n, level);
@@ -51,11 +55,9 @@ static void fill_cpu(const struct tree *t, int n)
 	}
 }
 
-static void fill_node(const struct tree *t, int n, const char *cpus, const char *map,
-		      const char *distance)
+static void fill_node(const struct tree *t, int n, const char *cpus, const char *distance)
 {
 	tree_putf(t, cpus, TREE_NODE "/node%d/cpulist", n);
-	tree_putf(t, map, TREE_NODE "/node%d/cpumap", n);
 	tree_putf(t, distance, TREE_NODE "/node%d/distance", n);
 	tree_putf(t, "Node 0 MemTotal:    4096 kB\nNode 0 MemFree:     1024 kB\n",
 		  TREE_NODE "/node%d/meminfo", n);
@@ -86,15 +88,12 @@ static void fill_host(const struct tree *t)
 static void fill_snapshot(const struct tree *t)
 {
 	tree_put(t, TREE_CPU "/online", "0-7\n");
-	tree_put(t, TREE_CPU "/possible", "0-7\n");
-	tree_put(t, TREE_CPU "/present", "0-7\n");
 	tree_put(t, TREE_NODE "/online", "0-2\n");
-	tree_put(t, TREE_NODE "/possible", "0-2\n");
 	for (int i = 0; i < 8; i++)
 		fill_cpu(t, i);
-	fill_node(t, 0, "0-3\n", "0f\n", "10 21 31\n");
-	fill_node(t, 1, "4-7\n", "f0\n", "21 10 31\n");
-	fill_node(t, 2, "\n", "00\n", "31 31 10\n");
+	fill_node(t, 0, "0-3\n", "10 21 31\n");
+	fill_node(t, 1, "4-7\n", "21 10 31\n");
+	fill_node(t, 2, "\n", "31 31 10\n");
 	fill_host(t);
 }
 
@@ -102,7 +101,6 @@ static int read_inventory(struct tree *t, struct inventory *ret, struct cv_error
 {
 	_cleanup_(cv_sysroot_closep) struct cv_sysroot *r = NULL;
 
-	setenv("HWLOC_FSROOT", t->dir, 1);
 	assert_int_equal(cv_sysroot_open(t->dir, &r, NULL), 0);
 	return nu_inventory_read(r, &(struct nu_depth){ 0 }, ret, err);
 }
@@ -119,13 +117,21 @@ static void test_inventory_cpus(void **state)
 		assert_int_equal(inv.cpus[i].id, i);
 		assert_int_equal(inv.cpus[i].node, i / 4);
 		assert_int_equal(inv.cpus[i].package, i / 4);
+		assert_int_equal(inv.cpus[i].die, 0);
+		assert_int_equal(inv.cpus[i].kind, 0);
+		assert_int_equal(inv.cpus[i].irqs, -1);
 		assert_int_equal(inv.cpus[i].l3, i / 4);
 		assert_int_equal(inv.cpus[i].core, i / 2);
 		assert_int_equal(inv.cpus[i].l2, i / 2);
 		assert_int_equal(inv.cpus[i].thread, i % 2);
 		assert_int_equal(inv.cpus[i].is_isolated, i >= 6);
 		assert_false(inv.cpus[i].is_nohz_full);
+		assert_false(inv.cpus[i].is_rcu_nocbs);
 	}
+	assert_int_equal(inv.host.caches.l1d, 32 << 10);
+	assert_int_equal(inv.host.caches.l1i, 64 << 10);
+	assert_int_equal(inv.host.caches.l2, 1 << 20);
+	assert_int_equal(inv.host.caches.l3, 1 << 20);
 }
 
 static void test_inventory_nodes(void **state)
@@ -258,8 +264,17 @@ static void test_inventory_hostile(void **state)
 		{ "/proc/cpuinfo", "flags", 0 },
 		{ "/proc/self/limits", "Max locked memory", 0 },
 		{ TREE_CPU "/cpu3/topology/physical_package_id", "99999999999", 0 },
-		{ TREE_CPU "/cpu3/topology/core_cpus", "ffffffff,ffffffff,ffffffff", 0 },
-		{ TREE_CPU "/cpu3/cache/index3/shared_cpu_map", "zz", 0 },
+		{ TREE_CPU "/cpu3/topology/core_cpus_list", "0-95", 0 }, /* read of CPU 2 */
+		{ TREE_CPU "/cpu2/topology/core_cpus_list", "0-95", -EINVAL },
+		{ TREE_CPU "/cpu2/topology/core_cpus_list", "3", -EINVAL },
+		{ TREE_CPU "/cpu2/topology/core_cpus_list", "", -EINVAL },
+		{ TREE_CPU "/cpu2/topology/core_cpus_list", "2,", -EINVAL },
+		{ TREE_CPU "/cpu2/topology/core_cpus_list", "2-99999", -ERANGE },
+		{ TREE_CPU "/cpu0/topology/package_cpus_list", "zz", 0 },
+		{ TREE_CPU "/cpu0/topology/package_cpus_list", "7", 0 },
+		{ TREE_CPU "/cpu0/cache/index3/shared_cpu_list", "zz", 0 },
+		{ TREE_CPU "/cpu0/cache/index3/shared_cpu_list", "99", 0 },
+		{ TREE_CPU "/cpu0/cache/index2/level", "99999999999", 0 },
 	};
 	struct tree *t = *state;
 
@@ -305,7 +320,6 @@ static void test_inventory_of_this_machine(void **state)
 	struct cv_error err = { 0 };
 
 	(void)state;
-	unsetenv("HWLOC_FSROOT");
 	assert_int_equal(cv_sysroot_open("/", &r, NULL), 0);
 	if (nu_inventory_read(r, &(struct nu_depth){ 0 }, &inv, &err) < 0)
 		fail_msg("%s: %s", err.object, err.what);
@@ -330,6 +344,5 @@ int main(void)
 		cmocka_unit_test(test_inventory_of_this_machine),
 	};
 
-	setenv("HWLOC_COMPONENTS", "linux,stop", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

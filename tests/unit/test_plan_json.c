@@ -8,53 +8,84 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "tests/fake/golden.h"
+#include "guest_builder.h"
 #include "plan_cases.h"
 
-static json_t *case_json(const char *name)
+static json_t *json_of(const struct plan *p)
 {
-	_cleanup_plan_ struct plan p = { 0 };
+	json_t *j = plan_json(p);
 
-	plan_case(name, &p);
-	json_t *j = plan_json(&p);
 	assert_non_null(j);
 	return j;
 }
 
+/* One of plan_cases or of guest_cases. */
+static json_t *case_json(const char *name)
+{
+	for (size_t i = 0; i < n_guest_cases; i++) {
+		struct gb b;
+
+		if (strcmp(guest_cases[i], name) != 0)
+			continue;
+		guest_case(name, &b);
+		json_t *j = json_of(&b.plan);
+		gb_done(&b);
+		return j;
+	}
+	_cleanup_plan_ struct plan p = { 0 };
+	plan_case(name, &p);
+	return json_of(&p);
+}
+
+static void golden_of(const char *name)
+{
+	_cleanup_json_ json_t *j = case_json(name);
+	_cleanup_free_ char *text = cv_json_text(j);
+	char file[64];
+
+	snprintf(file, sizeof(file), "plan/%s.json", name);
+	golden_check(file, text);
+}
+
+/* Of the made plans those that are not long. */
 static void golden(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < n_plan_cases; i++) {
-		_cleanup_json_ json_t *j = case_json(plan_cases[i]);
-		_cleanup_free_ char *text = cv_json_text(j);
-		char name[64];
+	for (size_t i = 0; i < n_plan_cases; i++)
+		golden_of(plan_cases[i]);
+	golden_of("switch");
+	golden_of("nested-switches");
+}
 
-		snprintf(name, sizeof(name), "plan/%s.json", plan_cases[i]);
-		golden_check(name, text);
-	}
+static void back_again(const char *name)
+{
+	_cleanup_json_ json_t *first = case_json(name);
+	_cleanup_free_ char *text = cv_json_text(first);
+	_cleanup_plan_ struct plan p = { 0 };
+	_cleanup_json_ json_t *parsed = NULL;
+	struct cv_error err = { 0 };
+
+	assert_int_equal(cv_json_parse(text, "plan.json", &parsed, &err), 0);
+	if (plan_from_json(parsed, "plan.json", &p, &err) < 0)
+		fail_msg("%s: %s", name, err.found);
+	_cleanup_json_ json_t *second = plan_json(&p);
+	_cleanup_free_ char *again = cv_json_text(second);
+	assert_string_equal(again, text);
 }
 
 static void there_and_back(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < n_plan_cases; i++) {
-		_cleanup_json_ json_t *first = case_json(plan_cases[i]);
-		_cleanup_free_ char *text = cv_json_text(first);
-		_cleanup_plan_ struct plan p = { 0 };
-		_cleanup_json_ json_t *parsed = NULL;
-		struct cv_error err = { 0 };
-
-		assert_int_equal(cv_json_parse(text, "plan.json", &parsed, &err), 0);
-		if (plan_from_json(parsed, "plan.json", &p, &err) < 0)
-			fail_msg("%s: %s", plan_cases[i], err.found);
-		_cleanup_json_ json_t *second = plan_json(&p);
-		_cleanup_free_ char *again = cv_json_text(second);
-		assert_string_equal(again, text);
-	}
+	for (size_t i = 0; i < n_plan_cases; i++)
+		back_again(plan_cases[i]);
+	for (size_t i = 0; i < n_guest_cases; i++)
+		back_again(guest_cases[i]);
 }
 
 static int read_plan(const json_t *j, struct cv_error *err)
@@ -77,10 +108,10 @@ static void newer_version_is_refused(void **state)
 	assert_int_equal(read_plan(j, &err), -EINVAL);
 }
 
-/* Members that a plan can do without: the MAC of what is no NIC. */
+/* Members that a plan can do without: the MAC of what is no NIC, the host's port of what stands for none. */
 static bool is_optional(const char *key)
 {
-	return strcmp(key, "mac") == 0;
+	return strcmp(key, "mac") == 0 || strcmp(key, "host_port") == 0;
 }
 
 static void check_damaged(const json_t *root, const char *key, const char *how)
@@ -147,13 +178,17 @@ static unsigned int sweep(json_t *root, json_t *at)
 
 static void each_damage_is_refused(void **state)
 {
-	_cleanup_json_ json_t *j = case_json("two-nodes");
-	struct cv_error err;
+	static const char *const names[] = { "two-nodes", "switch" };
 
 	(void)state;
-	assert_int_equal(read_plan(j, &err), 0);
-	assert_true(sweep(j, j) > 200);
-	assert_int_equal(read_plan(j, &err), 0);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(names); i++) {
+		_cleanup_json_ json_t *j = case_json(names[i]);
+		struct cv_error err;
+
+		assert_int_equal(read_plan(j, &err), 0);
+		assert_true(sweep(j, j) > 200);
+		assert_int_equal(read_plan(j, &err), 0);
+	}
 }
 
 /* Parts that are well formed each, and do not agree. */
@@ -187,6 +222,65 @@ static void contradictions_are_refused(void **state)
 	}
 }
 
+/* The tree and the map, changed at one place; "switch" has pxb0 rp0, pxb1 rp1 up0 dn0 dn1 dn2. */
+static const struct {
+	const char *array;
+	size_t index;
+	const char *key, *text;
+	int64_t number;
+} contradictions[] = {
+	{ "bridges", 0, "kind", "root-port", 0 },
+	{ "bridges", 1, "kind", "switch-down", 0 },
+	{ "bridges", 1, "parent", NULL, -1 },
+	{ "bridges", 1, "guest", "0000:21:01.0", 0 },
+	{ "bridges", 1, "node", NULL, 1 },
+	{ "bridges", 3, "bus", NULL, 0x21 },
+	{ "bridges", 4, "kind", "switch-down", 0 },
+	{ "bridges", 4, "parent", NULL, 2 },
+	{ "bridges", 5, "kind", "switch-up", 0 },
+	{ "bridges", 6, "guest", "0000:24:00.0", 0 },
+	{ "devices", 0, "bridge", NULL, 3 },
+	{ "devices", 0, "bridge", NULL, 4 },
+	{ "devices", 0, "bridge", NULL, 6 },
+	{ "devices", 0, "guest", "0000:25:01.0", 0 },
+	{ "devices", 0, "node", NULL, 0 },
+	{ "devices", 0, "clique", NULL, 16 },
+	{ "devices", 0, "class_code", "1000000", 0 },
+	{ "ranges", 0, "size", NULL, 4096 },
+	{ "ranges", 0, "start", NULL, 4096 },
+	{ "ranges", 0, "kind", "mmio32", 0 },
+	{ "ranges", 0, "node", NULL, -1 },
+	{ "ranges", 1, "node", NULL, 1 },
+	{ "map", 0, "low_limit", NULL, 0x40000000 },
+	{ "map", 0, "phys_bits", NULL, 32 },
+	{ "map", 0, "phys_bits_limit", NULL, 36 },
+	{ "map", 0, "memlock", NULL, 1 << 30 },
+};
+
+static void contradictions_of_tree_and_map_are_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CV_ARRAY_SIZE(contradictions); i++) {
+		_cleanup_json_ json_t *j = case_json("switch");
+		json_t *map = json_object_get(j, "memory_map"), *at = map;
+		const char *array = contradictions[i].array;
+		char what[64];
+
+		if (strcmp(array, "ranges") == 0)
+			at = json_array_get(json_object_get(map, array), contradictions[i].index);
+		else if (strcmp(array, "map") != 0)
+			at = json_array_get(json_object_get(j, array), contradictions[i].index);
+		assert_non_null(json_object_get(at, contradictions[i].key));
+		json_object_set_new(at, contradictions[i].key,
+				    contradictions[i].text
+					    ? json_string(contradictions[i].text)
+					    : json_integer(contradictions[i].number));
+		snprintf(what, sizeof(what), "%s of %s %zu", contradictions[i].key, array,
+			 contradictions[i].index);
+		check_damaged(j, what, "changed");
+	}
+}
+
 /* Host texts may be no UTF-8: the plan is written all the same. */
 static void any_bytes_in_reasons(void **state)
 {
@@ -207,6 +301,7 @@ int main(void)
 		cmocka_unit_test(newer_version_is_refused),
 		cmocka_unit_test(each_damage_is_refused),
 		cmocka_unit_test(contradictions_are_refused),
+		cmocka_unit_test(contradictions_of_tree_and_map_are_refused),
 		cmocka_unit_test(any_bytes_in_reasons),
 	};
 

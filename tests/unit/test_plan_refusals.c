@@ -283,8 +283,8 @@ static void no_housekeeping(struct bench *b)
 
 static void too_many_devices(struct bench *b)
 {
-	ib_dev(&b->inv, IB_IGB0)->sriov.total = 64;
-	for (int i = 0; i < 40; i++)
+	ib_dev(&b->inv, IB_IGB0)->sriov.total = 256;
+	for (int i = 0; i < 255; i++)
 		ib_want_vf(&b->spec, IB_IGB0);
 }
 
@@ -397,7 +397,7 @@ static const struct refusal {
 	{ "no housekeeping", no_housekeeping, "NO_HOUSEKEEPING", CV_EXIT_PRECONDITION, -ENOSPC,
 	  "vm", "0 housekeeping cores", "at least one", "housekeeping_cores" },
 	{ "too many devices", too_many_devices, "TOO_MANY_DEVICES", CV_EXIT_PRECONDITION, -ENOSPC,
-	  "vm", "40", "at most 30", "fewer devices" },
+	  "vm", "256 bus numbers for 255 devices", "at most 255", "fewer devices" },
 	{ "MAC of a whole function", mac_of_a_whole_function, "NOT_A_NIC_VF", CV_EXIT_USAGE,
 	  -EINVAL, IB_IGB0, "a whole function of class net", "VF of a network device",
 	  "vf: {class: net}" },

@@ -461,7 +461,8 @@ static void page_sizes_are_counted_apart(void **state)
 	b->specs[2].n_nodes = 1;
 	assert_int_equal(make(b, 3), -ENOSPC);
 	assert_string_equal(b->err.found,
-			    "node 0 has 0 free 2M pages and room for 0 more, 1 needed");
+			    "node 0 has 0 free 2M pages and room for 0 more, 1 needed; "
+			    "a takes 256 of 256");
 }
 
 /* A PF with many VFs: one count that is enough for every plan of the run. */
@@ -585,10 +586,10 @@ static void same_input_same_bytes(void **state)
 
 static void steps_are_in_order(void **state)
 {
-	static const char *const kinds[] = { "module",	    "attr-shared", "numvfs",
-					     "vf-net",	    "hugepages",   "bind",
-					     "group-owner", "cgroup-root", "cgroup-vm",
-					     "launch" };
+	static const char *const kinds[] = { "irq-affinity", "module",	    "attr-shared",
+					     "numvfs",	     "vf-net",	    "hugepages",
+					     "bind",	     "group-owner", "cgroup-root",
+					     "cgroup-vm",    "launch" };
 	struct bench *b = *state;
 
 	ib_emulated(&b->inv, false);
@@ -601,7 +602,7 @@ static void steps_are_in_order(void **state)
 		assert_string_equal(p->steps[i].kind, kinds[i]);
 		assert_int_equal(p->steps[i].seq, i + 1);
 	}
-	assert_non_null(strstr(p->steps[3].value, "vlan=100"));
+	assert_non_null(strstr(p->steps[4].value, "vlan=100"));
 	assert_true(has_step(p, "group-owner", "0000:21:10.0", "carve"));
 	assert_true(has_step(p, "cgroup-vm", "/sys/fs/cgroup/carve/a", "vcpu=1-2 vmm=0"));
 }

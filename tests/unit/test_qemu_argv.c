@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "tests/fake/golden.h"
+#include "guest_builder.h"
 #include "plan_cases.h"
 
 static const struct plan_qemu qemu = {
@@ -21,20 +22,33 @@ static const struct plan_qemu qemu = {
 	.kvm_fd = -1,
 };
 
+static void check_golden(const struct plan *p, const char *name)
+{
+	_cleanup_strv_ struct cv_strv argv = { 0 };
+	char file[64];
+
+	assert_int_equal(plan_qemu_argv(p, &qemu, &argv), 0);
+	cv_strv_add(&argv, "");
+	_cleanup_free_ char *text = cv_strv_join(&argv, "\n");
+	snprintf(file, sizeof(file), "qemu/%s.argv", name);
+	golden_check(file, text);
+}
+
 static void golden(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < n_plan_cases; i++) {
 		_cleanup_plan_ struct plan p = { 0 };
-		_cleanup_strv_ struct cv_strv argv = { 0 };
-		char name[64];
 
 		plan_case(plan_cases[i], &p);
-		assert_int_equal(plan_qemu_argv(&p, &qemu, &argv), 0);
-		cv_strv_add(&argv, "");
-		_cleanup_free_ char *text = cv_strv_join(&argv, "\n");
-		snprintf(name, sizeof(name), "qemu/%s.argv", plan_cases[i]);
-		golden_check(name, text);
+		check_golden(&p, plan_cases[i]);
+	}
+	for (size_t i = 0; i < n_guest_cases; i++) {
+		struct gb b;
+
+		guest_case(guest_cases[i], &b);
+		check_golden(&b.plan, guest_cases[i]);
+		gb_done(&b);
 	}
 }
 
@@ -113,29 +127,56 @@ static void judge_numa(const struct plan *p, const struct cv_strv *argv)
 	}
 }
 
-/* Firmware gives the ports of a host bridge the buses after its own, in slot order. */
+static void judge_bridge(const struct plan *p, const struct plan_bridge *b,
+			 const struct cv_strv *argv)
+{
+	static const char *const models[] = { "pxb-pcie", "pcie-root-port", "x3130-upstream",
+					      "xio3130-downstream" };
+	char start[96];
+	const char *v;
+
+	if (b->kind == PLAN_HOST_BRIDGE) {
+		snprintf(start, sizeof(start),
+			 "pxb-pcie,id=%s,bus=pcie.0,addr=0x%x,bus_nr=%u,numa_node=%d", b->id,
+			 8 + b->guest_node, b->bus, b->guest_node);
+		assert_has(argv, "-device", start);
+		return;
+	}
+	snprintf(start, sizeof(start), "%s,id=%s,bus=%s,addr=0x%x", models[b->kind], b->id,
+		 p->bridges[b->parent].id, b->bdf.dev);
+	for (unsigned int i = 0; (v = option(argv, "-device", i)); i++)
+		if (strncmp(v, start, strlen(start)) == 0)
+			return;
+	fail_msg("no -device %s...", start);
+}
+
+/* Each bridge before what is below it, no chassis and slot number twice. */
 static void judge_devices(const struct plan *p, const struct cv_strv *argv)
 {
+	bool is_used[256] = { false };
+	const char *v;
+
+	for (size_t i = 0; i < p->n_bridges; i++)
+		judge_bridge(p, &p->bridges[i], argv);
+	for (unsigned int i = 0; (v = option(argv, "-device", i)); i++) {
+		const char *at = strstr(v, ",chassis=");
+		unsigned int chassis, slot;
+
+		if (!at)
+			continue;
+		assert_int_equal(sscanf(at, ",chassis=%u,slot=%u", &chassis, &slot), 2);
+		assert_int_equal(chassis, slot);
+		assert_true(chassis > 0 && chassis < 256 && !is_used[chassis]);
+		is_used[chassis] = true;
+	}
 	for (size_t i = 0; i < p->n_devices; i++) {
 		const struct plan_device *d = &p->devices[i];
-		const struct plan_bridge *port = &p->bridges[d->bridge];
-		const struct plan_bridge *host = &p->bridges[port->parent];
 		char want[160], bdf[CV_BDF_MAX];
 
-		assert_int_equal(host->parent, -1);
-		assert_int_equal(host->guest_node, d->guest_node);
-		assert_int_equal(port->bdf.bus, host->bus);
-		assert_int_equal(d->guest.bus, host->bus + port->bdf.dev);
-		snprintf(want, sizeof(want),
-			 "pxb-pcie,id=%s,bus=pcie.0,addr=0x%x,bus_nr=%u,numa_node=%d", host->id,
-			 8 + d->guest_node, host->bus, d->guest_node);
-		assert_has(argv, "-device", want);
-		snprintf(want, sizeof(want), "pcie-root-port,id=%s,bus=%s,addr=0x%x,chassis=%d",
-			 port->id, host->id, port->bdf.dev, d->bridge + 1);
-		assert_has(argv, "-device", want);
 		snprintf(want, sizeof(want), "vfio-pci,id=vfio-%s,host=%s,bus=%s,addr=0x0", d->id,
-			 cv_format_bdf(d->host, bdf), port->id);
-		assert_has(argv, "-device", want);
+			 cv_format_bdf(d->host, bdf), p->bridges[d->bridge].id);
+		if (d->vendor != 0x10de)
+			assert_has(argv, "-device", want);
 	}
 }
 
@@ -153,6 +194,142 @@ static void numbers_agree_with_the_plan(void **state)
 		judge_numa(&p, &argv);
 		judge_devices(&p, &argv);
 	}
+}
+
+/* Made plans as well: trees with switches, and more numbers. */
+static void numbers_of_guest_cases_agree(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_guest_cases; i++) {
+		_cleanup_strv_ struct cv_strv argv = { 0 };
+		struct gb b;
+
+		guest_case(guest_cases[i], &b);
+		assert_int_equal(plan_qemu_argv(&b.plan, &qemu, &argv), 0);
+		judge_cpus(&b.plan, &argv);
+		judge_memory(&b.plan, &argv);
+		judge_devices(&b.plan, &argv);
+		gb_done(&b);
+	}
+}
+
+static void make_argv(const char *name, struct cv_strv *argv)
+{
+	struct gb b;
+
+	guest_case(name, &b);
+	assert_int_equal(plan_qemu_argv(&b.plan, &qemu, argv), 0);
+	gb_done(&b);
+}
+
+/* Row P2: a clique for NVIDIA GPUs, and for nothing else. */
+static void gpus_have_their_clique(void **state)
+{
+	_cleanup_strv_ struct cv_strv argv = { 0 };
+
+	(void)state;
+	make_argv("eight-gpus", &argv);
+	assert_has(&argv, "-device",
+		   "vfio-pci,id=vfio-dev7,host=0000:74:00.0,bus=dn7,addr=0x0,"
+		   "x-nv-gpudirect-clique=3");
+	struct gb b;
+	_cleanup_strv_ struct cv_strv other = { 0 };
+	guest_case("eight-gpus", &b);
+	b.plan.devices[7].clique = -1;
+	b.plan.devices[6].vendor = 0x1002;
+	assert_int_equal(plan_qemu_argv(&b.plan, &qemu, &other), 0);
+	assert_has(&other, "-device", "vfio-pci,id=vfio-dev7,host=0000:74:00.0,bus=dn7,addr=0x0");
+	assert_has(&other, "-device", "vfio-pci,id=vfio-dev6,host=0000:73:00.0,bus=dn6,addr=0x0");
+	gb_done(&b);
+}
+
+/* Row T6: APIC IDs above 254. They have gaps: fewer vCPUs can reach them. */
+static void many_vcpus_have_extended_ids(void **state)
+{
+	static const struct {
+		int packages, dies, cores, threads;
+		bool is_split;
+	} rows[] = {
+		{ 1, 1, 127, 2, false }, { 1, 1, 128, 2, true }, { 1, 1, 255, 1, false },
+		{ 1, 1, 256, 1, true },	 { 3, 3, 9, 2, true },	 { 2, 3, 9, 2, false },
+		{ 2, 8, 8, 2, true },	 { 2, 8, 7, 2, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rows); i++) {
+		_cleanup_plan_ struct plan p = { 0 };
+		_cleanup_strv_ struct cv_strv argv = { 0 };
+
+		plan_case("smt", &p);
+		p.packages = rows[i].packages;
+		p.dies = rows[i].dies;
+		p.cores = rows[i].cores;
+		p.threads = rows[i].threads;
+		assert_int_equal(plan_qemu_argv(&p, &qemu, &argv), 0);
+		bool split = strstr(option(&argv, "-machine", 0), ",kernel-irqchip=split") != NULL;
+		bool ids = strstr(option(&argv, "-cpu", 0), ",kvm-msi-ext-dest-id=on") != NULL;
+		if (split != rows[i].is_split || ids != rows[i].is_split)
+			fail_msg("row %zu: split %d, ids %d", i, split, ids);
+	}
+}
+
+static const char *global_of(const char *name, struct cv_strv *argv)
+{
+	make_argv(name, argv);
+	return option(argv, "-global", 0);
+}
+
+/* The hole for 64-bit BARs grows only when QEMU's own 32 GiB do not do. */
+static void the_hole_holds_the_windows(void **state)
+{
+	_cleanup_strv_ struct cv_strv few = { 0 }, many = { 0 };
+
+	(void)state;
+	assert_null(global_of("nested-switches", &few));
+	assert_string_equal(global_of("eight-gpus", &many), "q35-pcihost.pci-hole64-size=4196352M");
+}
+
+static void low_memory_is_limited_when_planned(void **state)
+{
+	_cleanup_plan_ struct plan p = { 0 };
+	_cleanup_strv_ struct cv_strv as_is = { 0 }, lower = { 0 };
+
+	(void)state;
+	plan_case("smt", &p);
+	assert_int_equal(plan_qemu_argv(&p, &qemu, &as_is), 0);
+	assert_string_equal(option(&as_is, "-machine", 0),
+			    "q35,smm=off,vmport=off,usb=off,graphics=off");
+	p.low_limit = 0x3e200000;
+	p.phys_bits_limit = 39;
+	assert_int_equal(plan_qemu_argv(&p, &qemu, &lower), 0);
+	assert_string_equal(option(&lower, "-machine", 0),
+			    "q35,smm=off,vmport=off,usb=off,graphics=off,"
+			    "max-ram-below-4g=1042284544");
+	assert_non_null(strstr(option(&lower, "-cpu", 0), ",host-phys-bits-limit=39"));
+}
+
+/* More ports than slots: functions, each of a slot that says so. */
+static void ports_share_slots_when_they_must(void **state)
+{
+	static const struct gb_shape host = { "GenuineIntel", 1, 16, 1, 16, 0, 46 };
+	_cleanup_strv_ struct cv_strv argv = { 0 };
+	struct gb b;
+
+	(void)state;
+	gb_init(&b, &host);
+	gb_dev(&b, "0000:10:00.0", "", 0, INV_PORT_ROOT);
+	gb_dev(&b, "0000:11:00.0", "0000:10:00.0", 0, INV_PORT_ENDPOINT)
+		->sriov = (struct inv_sriov){ 64, 0, 1, 1, 0x101e, true };
+	gb_take(&b, 0, 2, 1, GB_1G);
+	for (int i = 0; i < 40; i++)
+		gb_take_vf(&b, "0000:11:00.0", i);
+	assert_int_equal(gb_plan(&b), 0);
+	assert_int_equal(plan_qemu_argv(&b.plan, &qemu, &argv), 0);
+	judge_devices(&b.plan, &argv);
+	assert_has(&argv, "-device",
+		   "pcie-root-port,id=rp9,bus=pxb0,addr=0x1.0x1,multifunction=on,chassis=10,"
+		   "slot=10");
+	gb_done(&b);
 }
 
 static void vendor_decides_topoext(void **state)
@@ -231,6 +408,12 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden),
 		cmocka_unit_test(numbers_agree_with_the_plan),
+		cmocka_unit_test(numbers_of_guest_cases_agree),
+		cmocka_unit_test(gpus_have_their_clique),
+		cmocka_unit_test(many_vcpus_have_extended_ids),
+		cmocka_unit_test(the_hole_holds_the_windows),
+		cmocka_unit_test(low_memory_is_limited_when_planned),
+		cmocka_unit_test(ports_share_slots_when_they_must),
 		cmocka_unit_test(vendor_decides_topoext),
 		cmocka_unit_test(commas_in_paths_are_escaped),
 		cmocka_unit_test(each_cpu_range_is_an_option),

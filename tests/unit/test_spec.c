@@ -164,6 +164,8 @@ static void test_defaults(void **state)
 	assert_int_equal(s.memory, 64 << 20);
 	assert_int_equal(s.page_size, 0); /* the site's */
 	assert_int_equal(s.n_nodes + s.n_devices, 0);
+	assert_int_equal(s.split, SPEC_SPLIT_EVEN);
+	assert_int_equal(s.l3_ways + s.memory_bandwidth, 0);
 	assert_null(s.kernel);
 	assert_string_equal(s.backend, "");
 	assert_string_equal(s.hypervisor, "");
@@ -210,6 +212,20 @@ static void test_all_keys(void **state)
 	assert_string_equal(s.backend, "qemu");
 	assert_string_equal(s.hypervisor, "/dev/carve");
 	check_all_devices(&s);
+}
+
+static void test_split_cache_and_p2p(void **state)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_spec_ struct spec s = { 0 };
+	size_t len = 0;
+
+	text = read_text(GOLDEN, "good-split.yaml", &len);
+	assert_int_equal(spec_parse(text, len, "good-split.yaml", &s, NULL), 0);
+	assert_int_equal(s.split, SPEC_SPLIT_DEVICES);
+	assert_int_equal(s.l3_ways, 4);
+	assert_int_equal(s.memory_bandwidth, 50);
+	assert_true(s.devices[0].p2p && s.devices[1].p2p);
 }
 
 static void test_refused_writes_nothing(void **state)
@@ -292,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_all_keys),
+		cmocka_unit_test(test_split_cache_and_p2p),
 		cmocka_unit_test(test_refused_writes_nothing),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_long_origin),

@@ -222,7 +222,7 @@ json_t *guest_report(const struct guest *g, const json_t *request);
  */
 char *guest_answer(const struct guest *g, const char *line, size_t length);
 
-/* topology.c, pci.c */
+/* topology.c, memory.c, pci.c */
 
 /**
  * guest_cpus() - every CPU that is online, with package, die, core, L3 and NUMA node
@@ -239,6 +239,14 @@ json_t *guest_cpus(const struct guest *g);
  * Return: new reference to a JSON array, or NULL if memory ran out.
  */
 json_t *guest_nodes(const struct guest *g);
+
+/**
+ * guest_ram() - ranges of physical addresses that are memory; needs root to see addresses
+ * @g: the guest
+ *
+ * Return: new reference to a JSON array, or NULL if memory ran out.
+ */
+json_t *guest_ram(const struct guest *g);
 
 /**
  * guest_pci_devices() - every PCI device with its place in the tree, driver, link and BARs

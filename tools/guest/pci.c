@@ -61,17 +61,18 @@ static json_t *link_object(const struct guest *g, const char *bdf)
 	return json_pack("{ss sI}", "speed", speed, "width", (json_int_t)width);
 }
 
-/* One line of the resource file: "0xstart 0xend 0xflags"; size 0 if the BAR is not there. */
-static uint64_t resource_size(const char *line)
+/* One line of the resource file: "0xstart 0xend 0xflags"; NULL if the BAR is not there. */
+static json_t *bar_object(int index, const char *line)
 {
 	char start_text[32], end_text[32];
 	uint64_t start, end;
 
 	if (sscanf(line, "%31s %31s", start_text, end_text) != 2 ||
 	    guest_parse_uint(start_text, 16, &start) < 0 ||
-	    guest_parse_uint(end_text, 16, &end) < 0)
-		return 0;
-	return end > start ? end - start + 1 : 0;
+	    guest_parse_uint(end_text, 16, &end) < 0 || end <= start)
+		return NULL;
+	return json_pack("{si sI sI}", "index", index, "start", (json_int_t)start, "size",
+			 (json_int_t)(end - start + 1));
 }
 
 static json_t *bar_array(const struct guest *g, const char *bdf)
@@ -85,11 +86,10 @@ static json_t *bar_array(const struct guest *g, const char *bdf)
 		return bars;
 	for (line = strtok_r(text, "\n", &rest); line && index < BAR_COUNT;
 	     line = strtok_r(NULL, "\n", &rest), index++) {
-		uint64_t size = resource_size(line);
+		json_t *bar = bar_object(index, line);
 
-		if (size)
-			json_array_append_new(bars, json_pack("{si sI}", "index", index, "size",
-							      (json_int_t)size));
+		if (bar)
+			json_array_append_new(bars, bar);
 	}
 	return bars;
 }

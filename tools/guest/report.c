@@ -122,10 +122,10 @@ json_t *guest_report(const struct guest *g, const json_t *request)
 {
 	_cleanup_json_ json_t *tests = run_tests(g, request);
 
-	return json_pack("{si so so sO so so si so sO}", "carve_guest_report", GUEST_FORMAT,
+	return json_pack("{si so so sO so so so si so sO}", "carve_guest_report", GUEST_FORMAT,
 			 "kernel", text_of(g, "proc/sys/kernel/osrelease"), "cmdline",
 			 text_of(g, "proc/cmdline"), "modules", g->modules, "cpus", guest_cpus(g),
-			 "nodes", guest_nodes(g), "base_page_kib",
+			 "nodes", guest_nodes(g), "ram", guest_ram(g), "base_page_kib",
 			 (int)(sysconf(_SC_PAGESIZE) / 1024), "pci", guest_pci_devices(g), "tests",
 			 tests);
 }

@@ -34,10 +34,11 @@ specs_prepare() {
 	NVME0=$(pf_bdf nvme 0)
 	NVME1=$(pf_bdf nvme 1)
 	EDU=$(pci_find 0x1234:0x11e8 1)
+	IVSHMEM=$(pci_find 0x1af4:0x1110 1)
 	EDU_BARE=$(pci_find 0x1234:0x11e8 none)
 	for file in "$from"/*; do
 		sed -e "s/@IGB0@/$IGB0/; s/@IGB1@/$IGB1/; s/@NVME0@/$NVME0/; s/@NVME1@/$NVME1/" \
-			-e "s/@EDU@/$EDU/; s/@EDU_BARE@/$EDU_BARE/" \
+			-e "s/@EDU@/$EDU/; s/@EDU_BARE@/$EDU_BARE/; s/@IVSHMEM@/$IVSHMEM/" \
 			-e "s/@PATTERN@/$(pattern_sum 4096 1048576)/" \
 			-e "s/@PATTERN0@/$(pattern_sum 0 65536)/" "$file" >"$1/${file##*/}"
 	done

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Do the parts of a plan agree with each other? For plans that come from a file. */
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "plan/guest_tables.h"
+
+static int check_vcpus(const struct plan *p)
+{
+	struct cv_cpuset seen[PLAN_MAX_NODES] = { 0 };
+	int64_t product = (int64_t)p->packages * p->dies * p->cores;
+
+	if (product > CV_CPU_MAX || product * p->threads != (int64_t)p->n_vcpus)
+		return -EINVAL;
+	for (size_t i = 0; i < p->n_vcpus; i++) {
+		const struct plan_vcpu *v = &p->vcpus[i];
+
+		if ((size_t)v->guest_node >= p->n_nodes ||
+		    !cv_cpuset_has(&p->host_cpus, v->host_cpu))
+			return -EINVAL;
+		cv_cpuset_add(&seen[v->guest_node], (int)i);
+	}
+	for (size_t i = 0; i < p->n_nodes; i++)
+		if (!cv_cpuset_equal(&seen[i], &p->nodes[i].vcpus))
+			return -EINVAL;
+	return cv_cpuset_intersects(&p->host_cpus, &p->vmm_cpus) ? -EINVAL : 0;
+}
+
+/* A port is below what a port of its kind can be below, on its bus, and on its node. */
+static int check_port(const struct plan *p, const struct plan_bridge *b)
+{
+	static const bool may[PLAN_PORTS][PLAN_PORTS] = {
+		[PLAN_ROOT_PORT] = { [PLAN_HOST_BRIDGE] = true },
+		[PLAN_SWITCH_UP] = { [PLAN_ROOT_PORT] = true, [PLAN_SWITCH_DOWN] = true },
+		[PLAN_SWITCH_DOWN] = { [PLAN_SWITCH_UP] = true },
+	};
+	const struct plan_bridge *parent;
+
+	if (b->kind == PLAN_HOST_BRIDGE || b->parent < 0)
+		return b->kind == PLAN_HOST_BRIDGE && b->parent < 0 ? 0 : -EINVAL;
+	parent = &p->bridges[b->parent];
+	return may[b->kind][parent->kind] && b->bdf.domain == 0 && b->bdf.bus == parent->bus &&
+			       b->guest_node == parent->guest_node
+		       ? 0
+		       : -EINVAL;
+}
+
+/* No bus number and no address twice. */
+static int check_bridges(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_bridges; i++) {
+		if (check_port(p, &p->bridges[i]) < 0)
+			return -EINVAL;
+		for (size_t k = 0; k < i; k++)
+			if (p->bridges[i].bus == p->bridges[k].bus ||
+			    (p->bridges[i].parent >= 0 && p->bridges[k].parent >= 0 &&
+			     cv_bdf_cmp(p->bridges[i].bdf, p->bridges[k].bdf) == 0))
+				return -EINVAL;
+	}
+	return 0;
+}
+
+/* Each device alone behind a port that devices can be behind. */
+static int check_devices(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_devices; i++) {
+		const struct plan_device *d = &p->devices[i];
+		const struct plan_bridge *b = &p->bridges[d->bridge];
+		struct cv_bdf here = { 0, b->bus, 0, 0 };
+
+		if ((b->kind != PLAN_ROOT_PORT && b->kind != PLAN_SWITCH_DOWN) ||
+		    cv_bdf_cmp(d->guest, here) != 0 || d->guest_node != b->guest_node)
+			return -EINVAL;
+		for (size_t k = 0; k < p->n_bridges; k++)
+			if (p->bridges[k].parent == d->bridge)
+				return -EINVAL;
+		for (size_t k = 0; k < i; k++)
+			if (p->devices[k].bridge == d->bridge)
+				return -EINVAL;
+	}
+	return 0;
+}
+
+/* Ranges ascend, lie within the address bits, and RAM is the nodes' memory. */
+static int check_memory(const struct plan *p)
+{
+	uint64_t end = 0, sum[PLAN_MAX_NODES] = { 0 }, total = 0;
+
+	for (size_t i = 0; i < p->n_ranges; i++) {
+		const struct plan_range *r = &p->ranges[i];
+		bool has_node = r->kind == PLAN_RAM || r->kind == PLAN_MMIO64;
+
+		if (r->start < end || has_node != (r->guest_node >= 0))
+			return -EINVAL;
+		end = r->start + r->size; /* both below 2^63 */
+		if ((r->kind == PLAN_RAM || r->kind == PLAN_MMIO64) && map_bits(end) > p->phys_bits)
+			return -EINVAL;
+		if (r->kind != PLAN_RAM)
+			continue;
+		if (r->start < PLAN_4G && end > p->low_limit)
+			return -EINVAL;
+		sum[r->guest_node] += r->size;
+	}
+	for (size_t i = 0; i < p->n_nodes; i++) {
+		if (sum[i] != p->nodes[i].memory)
+			return -EINVAL;
+		total += sum[i];
+	}
+	if (p->phys_bits_limit && p->phys_bits_limit < p->phys_bits)
+		return -EINVAL;
+	return p->memlock < total ? -EINVAL : 0;
+}
+
+static const struct {
+	const char *name;
+	int (*check)(const struct plan *p);
+} rules[] = {
+	{ "vcpus and nodes", check_vcpus },
+	{ "bridges and their parents", check_bridges },
+	{ "devices and bridges", check_devices },
+	{ "memory_map and nodes", check_memory },
+};
+
+const char *plan_contradiction(const struct plan *p)
+{
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rules); i++)
+		if (rules[i].check(p) < 0)
+			return rules[i].name;
+	return NULL;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How VFs are made, set up and taken away, on a fake host. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/quarantine.h"
+#include "sriov/function.h"
+#include "sriov/nvme.h"
+#include "sriov/steps.h"
+#include "tests/fake/fake_pci.h"
+#include "tests/unit/sriov_host.h"
+
+static void numvfs_makes_and_takes(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+	unsigned int writes;
+
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), 0);
+	assert_string_equal(fake_text(h->fake, DEV PF "/sriov_numvfs"), "7");
+	writes = fake_writes(h->fake);
+	assert_int_equal(sr_step_numvfs.apply(&h->env, PF, "7", prior, &h->err), 0);
+	assert_int_equal(fake_writes(h->fake), writes);
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), 0);
+	assert_string_equal(fake_text(h->fake, DEV PF "/sriov_numvfs"), "0");
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), 0);
+}
+
+/* A driver that restarts its function makes its vectors anew: other numbers, default affinity. */
+static void numvfs_brings_irq_affinity_back(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+
+	fake_file(h->fake, REAL_PF "/msi_irqs/40", "msix");
+	fake_file(h->fake, REAL_PF "/msi_irqs/41", "msix");
+	fake_file(h->fake, "/proc/irq/40/smp_affinity_list", "0");
+	fake_file(h->fake, "/proc/irq/41/smp_affinity_list", "2-3");
+	assert_int_equal(sr_step_numvfs.record(&h->env, PF, "7", &prior, &h->err), 0);
+	fake_remove(h->fake, REAL_PF "/msi_irqs");
+	fake_file(h->fake, REAL_PF "/msi_irqs/52", "msix");
+	fake_file(h->fake, REAL_PF "/msi_irqs/53", "msix");
+	fake_file(h->fake, "/proc/irq/52/smp_affinity_list", "0-7");
+	fake_file(h->fake, "/proc/irq/53/smp_affinity_list", "0-7");
+	assert_int_equal(sr_step_numvfs.apply(&h->env, PF, "7", prior, &h->err), 0);
+	assert_string_equal(fake_text(h->fake, "/proc/irq/52/smp_affinity_list"), "0");
+	assert_string_equal(fake_text(h->fake, "/proc/irq/53/smp_affinity_list"), "2-3");
+	fake_file(h->fake, "/proc/irq/53/smp_affinity_list", "0-7");
+	assert_int_equal(sr_step_numvfs.revert(&h->env, PF, "7", prior, &h->err), 0);
+	assert_string_equal(fake_text(h->fake, "/proc/irq/53/smp_affinity_list"), "2-3");
+}
+
+static void numvfs_keeps_what_was_there(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL, *other = NULL;
+
+	assert_int_equal(cv_write_str(h->root, DEV PF "/sriov_numvfs", "3"), 0);
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &other), -EBUSY);
+	assert_int_equal(h->err.exit, CV_EXIT_BUSY);
+	assert_string_equal(h->err.found, "3 VFs");
+	assert_true(h->err.hint[0]);
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "3", &prior), 0);
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "3", prior), 0);
+	assert_string_equal(fake_text(h->fake, DEV PF "/sriov_numvfs"), "3");
+}
+
+static void numvfs_refuses(void **state)
+{
+	struct host *h = *state;
+	static const struct {
+		const char *object, *value;
+		int err;
+	} rows[] = {
+		{ PF, "8", -ERANGE },
+		{ PF, "x", -EINVAL },
+		{ PF, "70000", -EINVAL },
+		{ DISK, "1", -ENOENT },
+		{ "0000:77:00.0", "1", -ENODEV },
+	};
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rows); i++) {
+		_cleanup_json_ json_t *prior = NULL;
+
+		assert_int_equal(step_begin(h, &sr_step_numvfs, rows[i].object, rows[i].value,
+					    &prior),
+				 rows[i].err);
+		assert_true(h->err.what[0]);
+	}
+	assert_int_equal(cv_write_str(h->root, "/sys/bus/pci/drivers/igb/unbind", PF), 0);
+	_cleanup_json_ json_t *prior = NULL;
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), -ENODEV);
+	assert_string_equal(h->err.code, "ENODRIVER");
+}
+
+static void numvfs_explains_errnos(void **state)
+{
+	struct host *h = *state;
+	static const int errs[] = { -ENOSPC, -EIO, -ENOMEM, -EPERM };
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(errs); i++) {
+		_cleanup_json_ json_t *prior = NULL;
+
+		fake_fail_write(h->fake, 1, errs[i]);
+		assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), errs[i]);
+		assert_true(h->err.what[0] && h->err.wanted[0]);
+		assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), 0);
+	}
+}
+
+/* VFs that exist in number only */
+static void numvfs_gives_up_on_partial(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+	h->env.deadline_ms = 30;
+	fake_file(h->fake, REAL_PF "/sriov_numvfs", "2");
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "2", &prior), -ENODEV);
+	assert_string_equal(h->err.code, "EPARTIAL");
+	assert_non_null(strstr(h->err.found, "VF 0"));
+}
+
+static void numvfs_that_hangs_is_quarantined(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+	struct cv_quarantine q;
+	struct cv_bdf bdf;
+
+	h->env.deadline_ms = 100;
+	fake_block(h->fake, REAL_PF "/sriov_numvfs");
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), -ETIMEDOUT);
+	assert_int_equal(h->err.exit, CV_EXIT_TIMEOUT);
+	assert_int_equal(cv_parse_bdf(PF, &bdf), 0);
+	assert_int_equal(cv_quarantine_read(h->root, bdf, &q, NULL), 0);
+	assert_non_null(strstr(q.reason, "sriov_numvfs"));
+	fake_block(h->fake, NULL);
+}
+
+/* A VF that somebody put to use on the host meanwhile */
+static void numvfs_keeps_vfs_in_use(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+	char vf_net[256];
+
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), 0);
+	assert_driver(h, VF1, "igbvf");
+	snprintf(vf_net, sizeof(vf_net), "/sys/devices/pci0000:40/" PORT "/" VF1 "/net");
+	fake_dir(h->fake, vf_net);
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), -EBUSY);
+	assert_string_equal(h->err.object, VF1);
+	assert_non_null(strstr(h->err.found, "another network namespace"));
+	fake_dir(h->fake, "/sys/devices/pci0000:40/" PORT "/" VF1 "/net/eth7");
+	fake_link(h->fake, "/sys/class/net/eth7/upper_vlan7", "../vlan7");
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), -EBUSY);
+	assert_string_equal(h->err.found, "network interface eth7 carries vlan7");
+	fake_remove(h->fake, "/sys/class/net/eth7/upper_vlan7");
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), 0);
+	assert_string_equal(fake_text(h->fake, DEV PF "/sriov_numvfs"), "0");
+}
+
+static void numvfs_waits_for_users(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL, *bound = NULL;
+
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), 0);
+	assert_int_equal(step_begin(h, &sr_step_bind, VF1, "vfio-pci", &bound), 0);
+	fake_link(h->fake, "/proc/4711/fd/9", "/dev/vfio/21");
+	fake_file(h->fake, "/proc/4711/comm", "qemu-system-x86");
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), -EBUSY);
+	assert_string_equal(h->err.found, "pid 4711 (qemu-system-x86)");
+	assert_int_equal(step_end(h, &sr_step_bind, VF1, "vfio-pci", bound), -EBUSY);
+	fake_remove(h->fake, "/proc/4711");
+	assert_int_equal(step_end(h, &sr_step_bind, VF1, "vfio-pci", bound), 0);
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), 0);
+}
+
+static void vf_settings_are_checked(void **state)
+{
+	static const struct {
+		const struct cv_step_ops *ops;
+		const char *object, *value;
+	} bad[] = {
+		{ &sr_step_vf_net, PF "/1", "mac=nonsense" },
+		{ &sr_step_vf_net, PF "/1", "vlan=4095" },
+		{ &sr_step_vf_net, PF "/1", "speed=9" },
+		{ &sr_step_vf_net, PF, "vlan=1" },
+		{ &sr_step_vf_net, PF "/-1", "vlan=1" },
+		{ &sr_step_vf_net, "nonsense/1", "vlan=1" },
+		{ &sr_step_vf_nvme, PF "/1", "vq=1 vi=1" },
+		{ &sr_step_vf_nvme, PF "/1", "vq=2" },
+		{ &sr_step_vf_nvme, PF "/99999999", "vq=2 vi=1" },
+	};
+	struct host *h = *state;
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(bad); i++)
+		assert_int_equal(bad[i].ops->apply(&h->env, bad[i].object, bad[i].value, NULL,
+						   &h->err),
+				 -EINVAL);
+	/* What is gone needs no undo. */
+	assert_int_equal(step_end(h, &sr_step_vf_net, PF "/1", "vlan=1", NULL), 0);
+	assert_int_equal(step_end(h, &sr_step_vf_nvme, DISK "/1", "vq=2 vi=1", NULL), 0);
+}
+
+static void put_entry(uint8_t *list, unsigned int i, uint8_t cntlid, uint8_t vf, uint8_t vq)
+{
+	uint8_t *e = list + 32 + i * 32;
+
+	list[0] = (uint8_t)(i + 1);
+	e[0] = cntlid;
+	e[4] = vf == 2;
+	e[8] = vf;
+	e[10] = vq;
+	e[12] = 1;
+}
+
+static void nvme_list_is_parsed(void **state)
+{
+	uint8_t list[4096] = { 0 };
+	struct sr_nvme_secondary s;
+	uint16_t last = 0;
+
+	assert_int_equal(sr_nvme_parse_list(list, 1, &s, &last), 0);
+	put_entry(list, 0, 5, 1, 0);
+	put_entry(list, 1, 6, 2, 2);
+	assert_int_equal(sr_nvme_parse_list(list, 2, &s, &last), 1);
+	assert_int_equal(s.cntlid, 6);
+	assert_int_equal(s.vq, 2);
+	assert_int_equal(s.vi, 1);
+	assert_true(s.is_online);
+	assert_int_equal(sr_nvme_parse_list(list, 3, &s, &last), 0);
+	assert_int_equal(last, 6);
+	list[0] = 255;
+	assert_int_equal(sr_nvme_parse_list(list, 3, &s, &last), -EINVAL);
+}
+
+static void nvme_caps_are_parsed(void **state)
+{
+	uint8_t caps[4096] = { 1, 0, 0, 0, 3 };
+
+	assert_false(sr_nvme_parse_caps(caps));
+	caps[33] = 1;
+	assert_true(sr_nvme_parse_caps(caps));
+	caps[33] = 0;
+	caps[64] = 8;
+	assert_true(sr_nvme_parse_caps(caps));
+}
+
+/* A device without flexible resources has nothing noted. */
+static void nvme_without_resources_is_left_alone(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *none = json_object();
+
+	assert_int_equal(sr_step_vf_nvme.apply(&h->env, DISK "/1", "vq=2 vi=1", none, &h->err), 0);
+	assert_int_equal(step_end(h, &sr_step_vf_nvme, DISK "/1", "vq=2 vi=1", none), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_host(numvfs_makes_and_takes),
+		with_host(numvfs_brings_irq_affinity_back),
+		with_host(numvfs_keeps_what_was_there),
+		with_host(numvfs_refuses),
+		with_host(numvfs_explains_errnos),
+		with_host(numvfs_gives_up_on_partial),
+		with_host(numvfs_that_hangs_is_quarantined),
+		with_host(numvfs_keeps_vfs_in_use),
+		with_host(numvfs_waits_for_users),
+		with_host(vf_settings_are_checked),
+		cmocka_unit_test(nvme_list_is_parsed),
+		cmocka_unit_test(nvme_caps_are_parsed),
+		with_host(nvme_without_resources_is_left_alone),
+	};
+
+	return cmocka_run_group_tests_name("vf", tests, NULL, NULL);
+}
