@@ -123,25 +123,31 @@ static unsigned int nearest(struct assign *a, unsigned int cand, const struct as
 	return best == UINT32_MAX ? 0 : best;
 }
 
+static unsigned int *measure_ahead(struct assign *a, unsigned int x, unsigned int y)
+{
+	unsigned int *hops = calloc(a->n_cands + 1, sizeof(*hops));
+	const struct assign_list *l = &a->lists[x];
+	unsigned int least = UINT32_MAX;
+
+	if (!hops)
+		return NULL;
+	for (size_t i = 0; i < l->n; i++) {
+		unsigned int n = nearest(a, l->cands[i], &a->lists[y]);
+
+		hops[l->cands[i]] = n;
+		least = n < least ? n : least;
+	}
+	hops[a->n_cands] = least == UINT32_MAX ? 0 : least;
+	return hops;
+}
+
 /* For each candidate of list @x the hops to the nearest one of list @y; its least one at the end. */
 static const unsigned int *look_ahead(struct assign *a, unsigned int x, unsigned int y)
 {
 	unsigned int **seen = &a->seen[x * a->n_lists + y];
-	const struct assign_list *l = &a->lists[x];
 
-	if (*seen)
-		return *seen;
-	*seen = calloc(a->n_cands + 1, sizeof(**seen));
 	if (!*seen)
-		return NULL;
-	unsigned int least = UINT32_MAX;
-	for (size_t i = 0; i < l->n; i++) {
-		unsigned int n = nearest(a, l->cands[i], &a->lists[y]);
-
-		(*seen)[l->cands[i]] = n;
-		least = n < least ? n : least;
-	}
-	(*seen)[a->n_cands] = least == UINT32_MAX ? 0 : least;
+		*seen = measure_ahead(a, x, y);
 	return *seen;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Cache ways and memory bandwidth of guests, on a resctrl that refuses what the kernel refuses. */
+#include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,6 +217,16 @@ static void test_schemata(void **state)
 	assert_int_equal(nu_schemata_find("", "L3", 0, &v), -ENOENT);
 }
 
+/* AMD's eighths of GB/s, and MB/s of mba_MBps, are not shares. */
+static void test_percent(void **state)
+{
+	assert_true(nu_schemata_is_percent("    MB:0= 20;1=100\n    L3:0=7ff;1=fff"));
+	assert_true(nu_schemata_is_percent("L3:0=7ff"));
+	assert_true(nu_schemata_is_percent("MB:"));
+	assert_false(nu_schemata_is_percent("MB:0=2048;1=2048\nL3:0=ffff;1=ffff"));
+	assert_false(nu_schemata_is_percent("L3:0=f\nMB:0=100;1=4294967295"));
+}
+
 static void test_longest_run(void **state)
 {
 	assert_int_equal(nu_longest_run(0), 0);
@@ -293,6 +304,19 @@ static void test_two_caches(void **state)
 	assert_same(h, before);
 }
 
+/* A small letter stops the guest of that name, a capital one starts it. */
+static int act(struct host *h, char what)
+{
+	static const char *const values[] = { "cpus=0 l3=3 mb=0", "cpus=1 l3=4 mb=30",
+					      "cpus=2-3 l3=2 mb=0" };
+
+	char name = (char)tolower(what);
+
+	if (what == name)
+		return stop(h, name);
+	return start(h, name, values[name - 'a'], NULL);
+}
+
 /* Guests share a cache; they come and go in any order. */
 static void test_orders(void **state)
 {
@@ -303,16 +327,8 @@ static void test_orders(void **state)
 	_cleanup_free_ char *before = dump(h);
 
 	for (size_t i = 0; i < CV_ARRAY_SIZE(orders); i++) {
-		for (const char *p = orders[i]; *p; p++) {
-			static const char *const values[] = { "cpus=0 l3=3 mb=0",
-							      "cpus=1 l3=4 mb=30",
-							      "cpus=2-3 l3=2 mb=0" };
-
-			assert_int_equal(*p < 'a'
-						 ? start(h, (char)(*p + 32), values[*p - 'A'], NULL)
-						 : stop(h, *p),
-					 0);
-		}
+		for (const char *p = orders[i]; *p; p++)
+			assert_int_equal(act(h, *p), 0);
 		assert_same(h, before);
 	}
 }
@@ -355,6 +371,58 @@ static void test_refusals(void **state)
 	assert_refused(h, "cpus=2 l3=2 mb=0", -EOPNOTSUPP, "NO_RESCTRL");
 	fake_remove(h->fake, RC "/info");
 	assert_refused(h, "cpus=2 l3=2 mb=0", -EOPNOTSUPP, "NO_RESCTRL");
+}
+
+static void test_not_percent(void **state)
+{
+	struct host *h = *state;
+
+	fake_file(h->fake, RC "/schemata", "    MB:0=2048;1=2048\n    L3:0=fff;1=fff");
+	assert_refused(h, "cpus=2 l3=0 mb=50", -EOPNOTSUPP, "NO_RESCTRL");
+	assert_int_equal(start(h, 'a', "cpus=2 l3=4 mb=0", NULL), 0);
+}
+
+/* A group of the guest's name that is not the guest's: the undo would remove it. */
+static void test_name_is_taken(void **state)
+{
+	struct cv_error err = { 0 };
+	struct host *h = *state;
+
+	fake_file(h->fake, RC "/carve-a/schemata", "MB:0=100;1=100\nL3:0=fff;1=fff");
+	fake_file(h->fake, RC "/carve-a/cpus_list", "");
+	assert_int_equal(start(h, 'a', "cpus=2 l3=0 mb=50", &err), -EBUSY);
+	assert_string_equal(err.code, "EBUSY_RESCTRL");
+	assert_null(h->prior[0]);
+}
+
+static void test_damaged_record(void **state)
+{
+	struct cv_error err = { 0 };
+	struct host *h = *state;
+
+	fake_file(
+		h->fake, CV_SHARED_DIR "/resctrl-default%3D0.json",
+		"{\"carve_shared\":1,\"kind\":\"resctrl-default\",\"object\":\"0\",\"value\":\"\","
+		"\"prior\":{\"mask\":\"x\"},\"holders\":[\"b\"]}");
+	assert_int_equal(start(h, 'a', "cpus=2 l3=4 mb=0", &err), -EINVAL);
+	assert_true(err.what[0] && err.found[0]);
+}
+
+static int drop(struct fake *f, const char *path, const char *text, void *ctx)
+{
+	return 1;
+}
+
+static void test_cpus_do_not_take(void **state)
+{
+	const struct fake_hook hook = { .pattern = RC "/carve-a/cpus_list", .write = drop };
+	struct cv_error err = { 0 };
+	struct host *h = *state;
+
+	fake_hook(h->fake, &hook);
+	assert_int_equal(start(h, 'a', "cpus=2 l3=0 mb=50", &err), -EIO);
+	assert_string_equal(err.code, "EREADBACK");
+	assert_int_equal(stop(h, 'a'), 0);
 }
 
 static void test_no_closid(void **state)
@@ -456,6 +524,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schemata),
+		cmocka_unit_test(test_percent),
 		cmocka_unit_test(test_longest_run),
 		cmocka_unit_test(test_ways),
 		HOST_TEST(test_one),
@@ -463,6 +532,10 @@ int main(void)
 		HOST_TEST(test_orders),
 		HOST_TEST(test_default_keeps_longest),
 		HOST_TEST(test_refusals),
+		HOST_TEST(test_not_percent),
+		HOST_TEST(test_name_is_taken),
+		HOST_TEST(test_damaged_record),
+		HOST_TEST(test_cpus_do_not_take),
 		HOST_TEST(test_no_closid),
 		HOST_TEST(test_others),
 		HOST_TEST(test_kernel_refuses),
