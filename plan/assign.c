@@ -350,6 +350,32 @@ static bool try_one(struct solve *x, size_t depth, struct assign_cost so_far, co
 	return ends;
 }
 
+static bool has_partner_to_come(const struct solve *x, unsigned int entry)
+{
+	const struct assign *a = x->a;
+	const struct assign_guest *g = &a->guests[a->entries[entry].guest];
+
+	for (size_t i = g->pairs; i < g->pairs + g->n_pairs; i++)
+		if ((a->pairs[i].a == entry && a->chosen[a->pairs[i].b] < 0) ||
+		    (a->pairs[i].b == entry && a->chosen[a->pairs[i].a] < 0))
+			return true;
+	return false;
+}
+
+/* Neither @k nor one that comes after it in order is better: it is at least as far apart, and at least
+ * as distant, unless it comes later for those that will follow. */
+static bool is_end(const struct solve *x, size_t depth, struct assign_cost so_far,
+		   const struct key *k)
+{
+	const struct assign_cost *rest = x->a->rest;
+	bool any_distance = has_partner_to_come(x, x->a->order[depth]);
+
+	so_far.hops += k->apart;
+	so_far.distance += any_distance ? rest[depth].distance - rest[depth + 1].distance
+					: k->distance;
+	return is_hopeless(x, depth + 1, so_far);
+}
+
 /* Return: true when the search is over. */
 static bool descend(struct solve *x, size_t depth, struct assign_cost so_far)
 {
@@ -365,6 +391,8 @@ static bool descend(struct solve *x, size_t depth, struct assign_cost so_far)
 
 		if (++*x->q->steps > x->q->limit)
 			return true;
+		if (is_end(x, depth, so_far, &k))
+			return false;
 		if (!is_same && try_one(x, depth, so_far, &k))
 			return true;
 	}
