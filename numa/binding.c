@@ -481,6 +481,10 @@ int nu_place_vmm_thread(struct cv_sysroot *root, const char *vm, pid_t tid, stru
 	r = nu_cgroup_read_list(root, dirs.vmm, "cpuset.cpus", &cpus);
 	if (r < 0)
 		return cv_fail_errno(err, r, dirs.vmm, "cannot see where the VMM may run");
+	/* before it can hold a core of the host: what a real-time vCPU makes is real-time too */
+	r = nu_thread_set_policy(root, tid, 0, err);
+	if (r < 0)
+		return r;
 	r = move(root, dirs.vmm, "cgroup.threads", tid, err);
 	if (r < 0)
 		return r;

@@ -36,7 +36,9 @@ int nu_cgroup_enter_vmm(struct cv_sysroot *root, const char *vm, pid_t pid, stru
  */
 int nu_pin_vcpu(struct cv_sysroot *root, const char *vm, pid_t tid, int host_cpu,
 		struct cv_error *err);
-/** nu_place_vmm_thread() - move one thread to NAME/vmm, allowed on all its CPUs. */
+/**
+ * nu_place_vmm_thread() - move one thread to NAME/vmm, allowed on all its CPUs, with normal policy
+ */
 int nu_place_vmm_thread(struct cv_sysroot *root, const char *vm, pid_t tid, struct cv_error *err);
 /**
  * nu_evict_others() - move every thread in NAME/vcpu that is not one of @tids to NAME/vmm

@@ -2,6 +2,7 @@
 #include "numa/drift.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/parse.h"
 #include "numa/binding.h"
 #include "numa/cgroup.h"
+#include "numa/cputext.h"
 #include "numa/drift_memory.h"
 #include "numa/irq_guest.h"
 #include "numa/irq_step.h"
@@ -17,8 +19,9 @@
 
 const char *const nu_drift_names[NU_N_DRIFTS] = {
 	[NU_DRIFT_VCPU_AFFINITY] = "vcpu-affinity", [NU_DRIFT_VCPU_CPU] = "vcpu-cpu",
-	[NU_DRIFT_VCPU_CGROUP] = "vcpu-cgroup",	    [NU_DRIFT_VMM_AFFINITY] = "vmm-affinity",
-	[NU_DRIFT_VMM_CGROUP] = "vmm-cgroup",	    [NU_DRIFT_FOREIGN] = "foreign-thread",
+	[NU_DRIFT_VCPU_CGROUP] = "vcpu-cgroup",	    [NU_DRIFT_VCPU_POLICY] = "vcpu-policy",
+	[NU_DRIFT_VMM_AFFINITY] = "vmm-affinity",   [NU_DRIFT_VMM_CGROUP] = "vmm-cgroup",
+	[NU_DRIFT_VMM_POLICY] = "vmm-policy",	    [NU_DRIFT_FOREIGN] = "foreign-thread",
 	[NU_DRIFT_PARTITION] = "partition",	    [NU_DRIFT_MEMORY] = "memory",
 	[NU_DRIFT_GUEST_IRQ] = "guest-irq",	    [NU_DRIFT_HOST_IRQ] = "host-irq",
 };
@@ -119,6 +122,24 @@ static void check_cpu(struct look *l, const struct nu_thread *t, int wanted, con
 	snprintf(d->wanted, sizeof(d->wanted), "%d", wanted);
 }
 
+static void check_policy(struct look *l, const struct nu_thread *t, unsigned int priority,
+			 enum nu_drift_kind kind, const char *object)
+{
+	struct nu_thread wanted = { .policy = priority ? SCHED_FIFO : SCHED_OTHER,
+				    .priority = (int)priority };
+	struct nu_drift *d;
+	char text[NU_POLICY_MAX];
+
+	if (nu_thread_has_policy(t, priority))
+		return;
+	d = add(l, kind);
+	if (!d)
+		return;
+	snprintf(d->object, sizeof(d->object), "%s", object);
+	snprintf(d->found, sizeof(d->found), "%s", nu_thread_policy_text(t, text));
+	snprintf(d->wanted, sizeof(d->wanted), "%s", nu_thread_policy_text(&wanted, text));
+}
+
 static void check_vcpu(struct look *l, const struct nu_thread *t, int vcpu)
 {
 	int host_cpu = l->vm->plan->vcpus[vcpu].host_cpu;
@@ -139,6 +160,7 @@ static void check_vcpu(struct look *l, const struct nu_thread *t, int vcpu)
 		put_list(d->wanted, sizeof(d->wanted), &wanted);
 	}
 	check_cgroup(l, t, NU_DRIFT_VCPU_CGROUP, "vcpu", object);
+	check_policy(l, t, l->vm->plan->rt_priority, NU_DRIFT_VCPU_POLICY, object);
 }
 
 static void check_vmm_thread(struct look *l, const struct nu_thread *t)
@@ -157,6 +179,7 @@ static void check_vmm_thread(struct look *l, const struct nu_thread *t)
 		put_list(d->wanted, sizeof(d->wanted), &p->vmm_cpus);
 	}
 	check_cgroup(l, t, NU_DRIFT_VMM_CGROUP, "vmm", object);
+	check_policy(l, t, 0, NU_DRIFT_VMM_POLICY, object);
 }
 
 /* Threads come and go: one that is gone by now is none. */
@@ -287,7 +310,7 @@ static void check_default_irq(struct look *l, const struct nu_irq_ledger *ledger
 	struct nu_irq irq = { .number = 0 };
 	struct nu_drift *d;
 
-	if (cv_read_str(l->root, NU_IRQ_DEFAULT, &text) < 0 || nu_mask_parse(text, &now) < 0 ||
+	if (cv_read_str(l->root, NU_IRQ_DEFAULT, &text) < 0 || nu_parse_cpumask(text, &now) < 0 ||
 	    !cv_cpuset_intersects(&now, &l->vm->plan->host_cpus) ||
 	    !nu_irq_default_before(ledger, &before))
 		return;

@@ -12,9 +12,11 @@ enum nu_drift_kind {
 	NU_DRIFT_VCPU_AFFINITY, /* a vCPU thread may run elsewhere */
 	NU_DRIFT_VCPU_CPU,	/* it does run elsewhere */
 	NU_DRIFT_VCPU_CGROUP,	/* it is not in the partition */
+	NU_DRIFT_VCPU_POLICY,	/* it has another scheduling policy or priority */
 	NU_DRIFT_VMM_AFFINITY,	/* another thread of the VMM may run on the guest's cores */
 	NU_DRIFT_VMM_CGROUP,
-	NU_DRIFT_FOREIGN, /* a thread that is not the VMM's is in the partition */
+	NU_DRIFT_VMM_POLICY, /* another thread of the VMM is real-time, on cores of the host */
+	NU_DRIFT_FOREIGN,    /* a thread that is not the VMM's is in the partition */
 	NU_DRIFT_PARTITION,
 	NU_DRIFT_MEMORY,
 	NU_DRIFT_GUEST_IRQ, /* an interrupt of the guest's devices is not on its vCPU's core */

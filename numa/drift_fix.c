@@ -89,7 +89,7 @@ static void fix_vmm_threads(struct repair *f)
 		if (cv_parse_int(tids.v[i], &tid) < 0 || is_vcpu(f->vm, tid) ||
 		    nu_thread_read(f->env->root, tid, &t) < 0)
 			continue;
-		if (!strstr(t.cgroup, "/vmm") ||
+		if (!strstr(t.cgroup, "/vmm") || nu_thread_is_realtime(&t) ||
 		    cv_cpuset_intersects(&t.cpus, &f->vm->plan->host_cpus))
 			r = nu_place_vmm_thread(f->env->root, f->vm->plan->name, tid, &err);
 		note(f, r == -ESRCH ? 0 : r, &err);
@@ -102,10 +102,13 @@ static void fix_threads(struct repair *f)
 	struct cv_error err = { 0 };
 
 	fix_home(f);
-	for (size_t i = 0; i < p->n_vcpus; i++)
+	for (size_t i = 0; i < p->n_vcpus; i++) {
 		note(f,
 		     nu_pin_vcpu(f->env->root, p->name, f->vm->tids[i], p->vcpus[i].host_cpu, &err),
 		     &err);
+		note(f, nu_thread_set_policy(f->env->root, f->vm->tids[i], p->rt_priority, &err),
+		     &err);
+	}
 	fix_vmm_threads(f);
 	note(f, nu_evict_others(f->env->root, p->name, f->vm->tids, p->n_vcpus, &err), &err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fills the CPU, memory and host part of the inventory (hwloc for the CPU side). */
+/* Fills the CPU, memory and host part of the inventory (sysfs, or an hwloc XML file). */
 #ifndef CARVE_NUMA_INVENTORY_H
 #define CARVE_NUMA_INVENTORY_H
 

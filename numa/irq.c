@@ -15,38 +15,6 @@
 
 /* ---- masks ---- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Groups of eight digits are divided by commas, the lowest CPUs come last. */
-int nu_mask_parse(const char *text, struct cv_cpuset *ret)
-{
-	struct cv_cpuset s = { 0 };
-	int cpu = 0, digit;
-
-	for (const char *p = text + strlen(text); p > text; p--) {
-		if (p[-1] == ',')
-			continue;
-		digit = hex_digit(p[-1]);
-		if (digit < 0 || (digit && cpu >= CV_CPU_MAX))
-			return -EINVAL;
-		for (int bit = 0; bit < 4; bit++)
-			if (digit & 1 << bit)
-				cv_cpuset_add(&s, cpu + bit);
-		cpu += 4;
-	}
-	if (cpu == 0)
-		return -EINVAL;
-	*ret = s;
-	return 0;
-}
-
 char *nu_mask_format(const struct cv_cpuset *s)
 {
 	size_t size = MASK_DIGITS + MASK_DIGITS / 8 + 1, len = 0;
@@ -135,8 +103,7 @@ static const char *find_vector(const struct vectors *list, int number)
 
 /* ---- the list ---- */
 
-/* "vfio-msix[0](0000:81:10.0)" and only such. */
-static bool is_all_vfio(const char *actions)
+bool nu_irq_is_vfio(const char *actions)
 {
 	for (const char *p = actions; p; p = strchr(p, ',')) {
 		p += *p == ',';
@@ -165,7 +132,7 @@ static int read_irq(struct cv_sysroot *root, const char *name, const struct vect
 	(void)cv_read_int(root, cv_pathf(path, "/proc/irq/%s/node", name), &irq.node);
 	key = find_vector(vectors, irq.number);
 	irq.is_msi = key;
-	irq.is_guest = is_all_vfio(irq.actions);
+	irq.is_guest = nu_irq_is_vfio(irq.actions);
 	snprintf(irq.key, sizeof(irq.key), "%s", key ? key : name);
 	*ret = irq;
 	return 1;

@@ -52,9 +52,10 @@ void nu_irqs_done(struct nu_irqs *irqs);
 int nu_irq_move(struct cv_sysroot *root, const struct nu_irq *irq, const struct cv_cpuset *cpus,
 		struct cv_error *err);
 
-/** nu_mask_parse() - a CPU mask of the kernel, "ff" or "3,ffffffff". Return: 0, -EINVAL. */
-int nu_mask_parse(const char *text, struct cv_cpuset *ret);
-/** nu_mask_format() - the same as text. Return: heap string or NULL. */
+/** nu_irq_is_vfio() - are these handlers VFIO's alone, "vfio-msix[0](0000:81:10.0)"? */
+bool nu_irq_is_vfio(const char *actions);
+
+/** nu_mask_format() - what nu_parse_cpumask() reads, "ff" or "3,ffffffff". Return: heap string or NULL. */
 char *nu_mask_format(const struct cv_cpuset *s);
 
 #endif

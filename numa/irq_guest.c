@@ -114,17 +114,22 @@ int nu_guest_irqs_place(struct cv_sysroot *root, const struct plan *plan, struct
 {
 	_cleanup_free_ struct nu_guest_irq *list = NULL;
 	size_t n = 0;
-	int moved = 0, r = nu_guest_irqs(root, plan, &list, &n, err);
+	int moved = 0, first = nu_guest_irqs(root, plan, &list, &n, err);
 
-	r = r ?: note_lines(root, list, n, err);
-	for (size_t i = 0; i < n && r >= 0; i++) {
+	first = first ?: note_lines(root, list, n, err);
+	if (first < 0)
+		return first;
+	for (size_t i = 0; i < n; i++) {
 		struct cv_cpuset one = { 0 };
+		int r;
 
 		cv_cpuset_add(&one, list[i].wanted);
 		if (cv_cpuset_equal(&one, &list[i].irq.cpus))
 			continue;
-		r = nu_irq_move(root, &list[i].irq, &one, err);
+		r = nu_irq_move(root, &list[i].irq, &one, first ? NULL : err);
 		moved += r == 0;
+		if (r < 0 && !first)
+			first = r;
 	}
-	return r < 0 ? r : moved;
+	return first ? first : moved;
 }

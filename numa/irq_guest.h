@@ -29,7 +29,7 @@ int nu_guest_irqs(struct cv_sysroot *root, const struct plan *plan, struct nu_gu
  * A line (INTx) outlives the guest: it is noted in the ledger first, so that the undo of the step
  * "irq-affinity" brings it back.
  * Context: the node lock is held.
- * Return: number of interrupts moved, -errno.
+ * Return: number of interrupts moved, or the first error; the others are moved all the same.
  */
 int nu_guest_irqs_place(struct cv_sysroot *root, const struct plan *plan, struct cv_error *err);
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/state.h"
+#include "numa/cputext.h"
 #include "numa/irq.h"
 #include "numa/value.h"
 
@@ -146,7 +147,7 @@ bool nu_irq_default_before(const struct nu_irq_ledger *l, struct cv_cpuset *ret)
 {
 	const char *mask = json_string_value(l->dflt);
 
-	return mask && nu_mask_parse(mask, ret) == 0;
+	return mask && nu_parse_cpumask(mask, ret) == 0;
 }
 
 int nu_irq_remember(json_t *irqs, const char *key, const struct cv_cpuset *cpus)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "numa/cputext.h"
 #include "numa/irq.h"
 
 /** struct scene - all that a change of the interrupts looks at */
@@ -122,7 +123,7 @@ static int move_default(const struct scene *s, struct cv_error *err)
 	int r;
 
 	if (!nu_irq_default_before(&s->ledger, &before) ||
-	    cv_read_str(s->root, NU_IRQ_DEFAULT, &now) < 0 || nu_mask_parse(now, &current) < 0)
+	    cv_read_str(s->root, NU_IRQ_DEFAULT, &now) < 0 || nu_parse_cpumask(now, &current) < 0)
 		return 0;
 	nu_irq_allowed(s->root, &s->now, -1, &before, &wanted);
 	if (cv_cpuset_equal(&wanted, &current))
@@ -140,7 +141,7 @@ static bool is_default_astray(const struct scene *s)
 	struct cv_cpuset current;
 
 	return cv_read_str(s->root, NU_IRQ_DEFAULT, &now) == 0 &&
-	       nu_mask_parse(now, &current) == 0 && cv_cpuset_intersects(&current, &s->now.off);
+	       nu_parse_cpumask(now, &current) == 0 && cv_cpuset_intersects(&current, &s->now.off);
 }
 
 bool nu_irq_is_astray(struct cv_sysroot *root, const struct nu_irq_ledger *l,

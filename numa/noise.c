@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "numa/cputext.h"
 #include "numa/facts.h"
+#include "numa/irq.h"
 
 #define CPU_DIR "/sys/devices/system/cpu"
 #define IDLE_DIR CPU_DIR "/cpu0/cpuidle"
@@ -139,6 +140,16 @@ void nu_noise_read(struct cv_sysroot *root, const char *cmdline, struct inv_host
 		nu_copy_text(noise->mitigations, sizeof(noise->mitigations), value, (size_t)len);
 }
 
+/* An interrupt of a passed-through device is on its guest's core by intent. */
+static bool is_of_guest(struct cv_sysroot *root, const char *number)
+{
+	char path[CV_PATH_MAX], actions[96];
+
+	return cv_read_into(root, cv_pathf(path, "/sys/kernel/irq/%s/actions", number), actions,
+			    sizeof(actions)) == 0 &&
+	       nu_irq_is_vfio(actions);
+}
+
 int nu_irq_counts_read(struct cv_sysroot *root, struct inventory *inv, struct cv_error *err)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
@@ -155,7 +166,8 @@ int nu_irq_counts_read(struct cv_sysroot *root, struct inventory *inv, struct cv
 		if (!is_number(names.v[i]) ||
 		    cv_read_cpulist(
 			    root, cv_pathf(path, IRQ_DIR "/%s/effective_affinity_list", names.v[i]),
-			    &set) < 0)
+			    &set) < 0 ||
+		    cv_cpuset_is_empty(&set) || is_of_guest(root, names.v[i]))
 			continue;
 		CV_CPUSET_FOREACH(id, &set)
 		counts[id]++;

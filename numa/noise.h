@@ -13,8 +13,8 @@
 void nu_noise_read(struct cv_sysroot *root, const char *cmdline, struct inv_host *host);
 
 /**
- * nu_irq_counts_read() - irqs of @inv->cpus: the host's interrupts by their effective affinity; -1 where
- * /proc/irq cannot be listed
+ * nu_irq_counts_read() - irqs of @inv->cpus: the host's interrupts by their effective affinity, without
+ * those of passed-through devices; -1 where /proc/irq cannot be listed
  * Return: 0, -ENOMEM.
  */
 int nu_irq_counts_read(struct cv_sysroot *root, struct inventory *inv, struct cv_error *err);

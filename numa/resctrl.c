@@ -2,7 +2,6 @@
 #include "numa/resctrl.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,18 +46,40 @@ static int find_in_line(const char *p, bool is_hex, int domain, uint64_t *ret)
 	return -ENOENT;
 }
 
-int nu_schemata_find(const char *text, const char *resource, int domain, uint64_t *ret)
+/* Its entries, NULL without such a line. */
+static const char *find_line(const char *text, const char *resource)
 {
 	size_t len = strlen(resource);
 
 	for (const char *line = text; *line; line += *line == '\n') {
 		line += strspn(line, " ");
 		if (strncmp(line, resource, len) == 0 && line[len] == ':')
-			return find_in_line(line + len + 1, strcmp(resource, "MB") != 0, domain,
-					    ret);
+			return line + len + 1;
 		line += strcspn(line, "\n");
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+int nu_schemata_find(const char *text, const char *resource, int domain, uint64_t *ret)
+{
+	const char *line = find_line(text, resource);
+
+	return line ? find_in_line(line, strcmp(resource, "MB") != 0, domain, ret) : -ENOENT;
+}
+
+bool nu_schemata_is_percent(const char *text)
+{
+	const char *p = find_line(text, "MB");
+
+	for (size_t len; p && *p && *p != '\n'; p += len + (p[len] == ';')) {
+		uint64_t value;
+		int id;
+
+		len = strcspn(p, ";\n");
+		if (parse_entry(p, len, false, &id, &value) == 0 && value > 100)
+			return false;
+	}
+	return true;
 }
 
 uint64_t nu_longest_run(uint64_t mask)

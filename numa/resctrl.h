@@ -3,6 +3,7 @@
 #ifndef CARVE_NUMA_RESCTRL_H
 #define CARVE_NUMA_RESCTRL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /**
@@ -11,6 +12,14 @@
  * Return: 0, -ENOENT (no such resource or domain), -EINVAL.
  */
 int nu_schemata_find(const char *text, const char *resource, int domain, uint64_t *ret);
+
+/**
+ * nu_schemata_is_percent() - is memory bandwidth told in percent?
+ *
+ * AMD counts in eighths of GB/s, a mount with mba_MBps in MB/s: then some value is over 100.
+ * @text: of the default group. Return: true also when it says nothing of bandwidth.
+ */
+bool nu_schemata_is_percent(const char *text);
 
 /** nu_longest_run() - the longest run of adjacent bits of @mask, the highest of equal ones. */
 uint64_t nu_longest_run(uint64_t mask);

@@ -12,7 +12,8 @@
  * nu_resctrl_info_read() - @ret from the info folder of a mounted resctrl
  *
  * Not mounted: what the CPU's flags said stays. Mounted with CDP (code and data apart) there is no
- * L3 resource that a schemata line could name: has_l3 is false.
+ * L3 resource that a schemata line could name: has_l3 is false. Where bandwidth is not in percent
+ * (AMD, a mount with mba_MBps) a share cannot be said: has_mb is false.
  */
 void nu_resctrl_info_read(struct cv_sysroot *root, struct inv_resctrl *ret);
 

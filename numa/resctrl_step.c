@@ -120,8 +120,21 @@ static int check_info(const struct inv_resctrl *info, const struct share *s, str
 		return fail_no_resctrl(err, "no info/L3 (mounted with cdp, or no cat_l3)",
 				       "allocation of L3 ways");
 	if (s->mb && !info->has_mb)
-		return fail_no_resctrl(err, "no info/MB", "memory bandwidth allocation");
+		return fail_no_resctrl(err,
+				       "no info/MB, or not in percent (AMD, mounted with mba_MBps)",
+				       "memory bandwidth allocation");
 	return 0;
+}
+
+/* The undo would remove a group that somebody else made. */
+static int check_name(struct cv_sysroot *root, const char *object, struct cv_error *err)
+{
+	if (!cv_exists(root, object))
+		return 0;
+	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_RESCTRL", object,
+		"a resctrl group of this name is there already, and no guest's");
+	cv_error_hint(err, "remove it: rmdir %s; or give the guest another name", object);
+	return -EBUSY;
 }
 
 /* A CPU that another group has would not find back to it. */
@@ -179,8 +192,8 @@ static int default_before(struct cv_sysroot *root, int domain, uint64_t *ret, st
 
 	snprintf(name, sizeof(name), "%d", domain);
 	r = cv_shared_read(root, DEFAULT_KIND, name, &shared, err);
-	if (r == 0)
-		return cv_parse_hex(cv_json_str(shared.prior, "mask", ""), ret);
+	if (r == 0 && cv_parse_hex(cv_json_str(shared.prior, "mask", ""), ret) < 0)
+		return bad_step(err, NU_RESCTRL_MOUNT, "a damaged record");
 	if (r != -ENOENT)
 		return r;
 	r = read_schemata(root, NU_RESCTRL_MOUNT, &text);
@@ -242,6 +255,7 @@ static int resctrl_record(const struct cv_step_env *env, const char *object, con
 		return r;
 	nu_resctrl_info_read(env->root, &info);
 	r = check_info(&info, &s, err);
+	r = r ?: check_name(env->root, object, err);
 	r = r ?: check_cpus(env->root, object, &s.cpus, err);
 	r = r ?: choose_all(env->root, object, &info, &s, domains, err);
 	if (r < 0)
@@ -372,7 +386,12 @@ static int set_cpus(const struct cv_step_env *env, const char *object, const str
 	if (cv_read_cpulist(env->root, path, &now) == 0 && cv_cpuset_equal(&now, cpus))
 		return 0;
 	r = cv_write_deadline(env->root, path, list, env->deadline_ms);
-	return r < 0 ? fail_write(env->root, r, path, list, err) : 0;
+	if (r < 0)
+		return fail_write(env->root, r, path, list, err);
+	if (cv_read_cpulist(env->root, path, &now) == 0 && cv_cpuset_equal(&now, cpus))
+		return 0;
+	return cv_fail(err, -EIO, CV_EXIT_FAILED, "EREADBACK", path,
+		       "the write of the CPUs %s did not take", list);
 }
 
 static int resctrl_apply(const struct cv_step_env *env, const char *object, const char *value,

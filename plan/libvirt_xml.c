@@ -98,6 +98,21 @@ static void put_numatune(struct xml *x, const struct plan *p)
 
 /* ---- CPUs ---- */
 
+static void put_sched(struct xml *x, const struct plan *p)
+{
+	struct cv_cpuset all = { 0 };
+
+	if (!p->rt_priority)
+		return;
+	for (size_t i = 0; i < p->n_vcpus; i++)
+		cv_cpuset_add(&all, (int)i);
+	xml_open(x, "vcpusched");
+	put_cpulist(x, "vcpus", &all);
+	xml_attr(x, "scheduler", "fifo");
+	xml_attr(x, "priority", "%u", p->rt_priority);
+	xml_close(x);
+}
+
 static void put_cputune(struct xml *x, const struct plan *p)
 {
 	xml_open(x, "vcpu");
@@ -114,6 +129,7 @@ static void put_cputune(struct xml *x, const struct plan *p)
 	xml_open(x, "emulatorpin");
 	put_cpulist(x, "cpuset", &p->vmm_cpus);
 	xml_close(x);
+	put_sched(x, p);
 	xml_close(x);
 }
 

@@ -16,6 +16,7 @@
 
 #define PLAN_VERSION 1
 #define PLAN_MAX_NODES 16
+#define PLAN_RT_MAX 98 /* real-time priority; 99 is for threads of the kernel (migration) */
 
 /* AMD systems reserve IOVAs for HyperTransport: 0xfd_0000_0000-0xff_ffff_ffff (AMD IOMMU
  * specification 48882, section 2.1.2): no memory and no BAR of a guest may lie there. */
@@ -152,7 +153,8 @@ struct plan {
 	uint64_t memlock;	      /* bytes the VMM may have to pin: RLIMIT_MEMLOCK */
 	unsigned int l3_ways; /* of each L3, and percent; 0: as all. Only the step carries them on */
 	unsigned int memory_bandwidth;
-	struct cv_step *steps; /* strings owned by the plan */
+	unsigned int rt_priority; /* SCHED_FIFO of the vCPU threads, 0: normal policy */
+	struct cv_step *steps;	  /* strings owned by the plan */
 	size_t n_steps;
 	struct plan_reason *reasons;
 	size_t n_reasons;

@@ -187,16 +187,22 @@ static json_t *boot_json(const struct plan *p)
 			 p->cmdline);
 }
 
+/* NULL, and then no member, for the normal policy. */
+static json_t *rt_json(const struct plan *p)
+{
+	return p->rt_priority ? json_integer(p->rt_priority) : NULL;
+}
+
 json_t *plan_json(const struct plan *p)
 {
-	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,"
-			 "s:o,s:o}",
+	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o*,s:o,s:o,s:o,s:o,"
+			 "s:o,s:o,s:o}",
 			 "carve_plan", PLAN_VERSION, "name", p->name, "user", p->user, "backend",
 			 p->backend, "hypervisor", p->hypervisor, "cpu_vendor", p->cpu_vendor,
 			 "cpu", cpu_json(p), "boot", boot_json(p), "topology", topology_json(p),
 			 "vcpus", vcpus_json(p), "host_cpus", list_json(&p->host_cpus), "vmm_cpus",
-			 list_json(&p->vmm_cpus), "nodes", nodes_json(p), "bridges",
-			 bridges_json(p), "devices", devices_json(p), "memory_map",
+			 list_json(&p->vmm_cpus), "rt_priority", rt_json(p), "nodes", nodes_json(p),
+			 "bridges", bridges_json(p), "devices", devices_json(p), "memory_map",
 			 memory_map_json(p), "steps", steps_json(p), "reasons",
 			 reasons_json(p->reasons, p->n_reasons), "rejected",
 			 reasons_json(p->rejected, p->n_rejected));

@@ -148,6 +148,18 @@ static int read_head(const json_t *j, struct plan *p)
 	return r ?: read_list(j, "vmm_cpus", &p->vmm_cpus);
 }
 
+/* Not there: normal policy. */
+static int read_rt(const json_t *j, struct plan *p)
+{
+	int priority = 0;
+	int r = json_object_get(j, "rt_priority")
+			? read_int(j, "rt_priority", 1, PLAN_RT_MAX, &priority)
+			: 0;
+
+	p->rt_priority = (unsigned int)priority;
+	return r;
+}
+
 static int read_cpu(const json_t *j, struct plan *p)
 {
 	const json_t *c = json_object_get(j, "cpu");
@@ -469,17 +481,12 @@ static const struct {
 	const char *name;
 	int (*read)(const json_t *j, struct plan *p);
 } parts[] = {
-	{ "head", read_head },
-	{ "cpu", read_cpu },
-	{ "boot", read_boot },
-	{ "topology", read_topology },
-	{ "vcpus", read_vcpus },
-	{ "nodes", read_nodes },
-	{ "bridges", read_bridges },
-	{ "devices", read_devices },
-	{ "memory_map", read_memory_map },
-	{ "steps", read_steps },
-	{ "reasons", read_reasons },
+	{ "head", read_head },	       { "rt_priority", read_rt },
+	{ "cpu", read_cpu },	       { "boot", read_boot },
+	{ "topology", read_topology }, { "vcpus", read_vcpus },
+	{ "nodes", read_nodes },       { "bridges", read_bridges },
+	{ "devices", read_devices },   { "memory_map", read_memory_map },
+	{ "steps", read_steps },       { "reasons", read_reasons },
 };
 
 static int bad(int r, const char *origin, const char *part, struct cv_error *err)

@@ -102,6 +102,20 @@ static int choose(struct run *x)
 	return r == 0 && !found ? place_refuse(&x->p, x->specs, x->n, x->err) : r;
 }
 
+/* Documentation/scheduler/sched-rt-group.rst: the throttle; Linux 6.12 put the fair server
+ * (a deadline server for ordinary threads) in its place. */
+static int set_realtime(struct plan *plan, const struct spec *s)
+{
+	plan->rt_priority = s->rt_priority;
+	if (!s->rt_priority)
+		return 0;
+	return plan_add_reason(
+		plan, "real time",
+		"vCPU threads have SCHED_FIFO %u; before Linux 6.12 a busy one is stopped for 5 %% of "
+		"each second unless kernel.sched_rt_runtime_us is -1 (sysctl -w)",
+		s->rt_priority);
+}
+
 /* In the order of the specs: for each guest those before it are taken. */
 static int finish(struct run *x, size_t i, struct plan *plan)
 {
@@ -117,6 +131,8 @@ static int finish(struct run *x, size_t i, struct plan *plan)
 		r = plan_set_devices(plan, &x->p, s, c, x->err);
 	if (r == 0)
 		r = plan_set_cache(plan, &x->p, s, x->err);
+	if (r == 0)
+		r = set_realtime(plan, s);
 	return r == 0 ? place_take(&x->p, s, c) : r;
 }
 

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "base/state.h"
+#include "plan/plan.h"
 #include "plan/source.h"
 #include "plan/spec.h"
 #include "plan/spec_boot.h"
@@ -128,6 +129,17 @@ static int read_cache(const struct source *s, const struct raw_cache *cache, str
 				 "percent", &spec->memory_bandwidth);
 }
 
+static int read_rt(const struct source *s, const char *text, struct spec *spec)
+{
+	int rc = value_number(s, "rt_priority", text, 0, PLAN_RT_MAX, "a priority",
+			      &spec->rt_priority);
+
+	if (rc)
+		cv_error_wanted(s->err, "a real-time priority, 1 to %d; 0: normal policy",
+				PLAN_RT_MAX);
+	return rc;
+}
+
 static int read_boot(const struct source *s, const struct raw_boot *boot, struct spec *spec)
 {
 	if (!boot)
@@ -166,6 +178,8 @@ static int read_spec(const struct source *s, const struct raw_spec *raw, struct 
 		rc = read_split(s, raw, spec);
 	if (!rc)
 		rc = read_cache(s, raw->cache, spec);
+	if (!rc)
+		rc = read_rt(s, raw->rt_priority, spec);
 	if (!rc)
 		rc = spec_read_devices(s, raw, spec);
 	if (!rc)

@@ -71,6 +71,7 @@ struct spec_device {
  * @split:     how cores and memory are divided over the nodes
  * @l3_ways:   cache ways of each L3 of the guest reserved for it alone, 0: shared with all (resctrl)
  * @memory_bandwidth: percent of the memory bandwidth at most, 0: no limit (resctrl)
+ * @rt_priority: SCHED_FIFO priority of the vCPU threads, 1 to 98; 0: normal policy
  */
 struct spec {
 	char *origin;
@@ -85,6 +86,7 @@ struct spec {
 	enum spec_split split;
 	unsigned int l3_ways;
 	unsigned int memory_bandwidth;
+	unsigned int rt_priority;
 	struct spec_device *devices;
 	size_t n_devices;
 	char *kernel;

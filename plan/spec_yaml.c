@@ -72,6 +72,7 @@ static const cyaml_schema_field_t spec_fields[] = {
 	LIST(struct raw_spec, nodes, &text_entry, SPEC_MAX_NODES),
 	TEXT(OPTIONAL, struct raw_spec, split),
 	MAPPING(struct raw_spec, cache, cache_fields),
+	TEXT(OPTIONAL, struct raw_spec, rt_priority),
 	LIST(struct raw_spec, devices, &device_entry, SPEC_MAX_DEVICES),
 	CYAML_FIELD_IGNORE("disks", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("net", CYAML_FLAG_OPTIONAL),

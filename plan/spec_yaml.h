@@ -39,6 +39,7 @@ struct raw_spec {
 	unsigned int nodes_count;
 	char *split;
 	struct raw_cache *cache;
+	char *rt_priority;
 	struct raw_device *devices;
 	unsigned int devices_count;
 	struct raw_boot *boot;

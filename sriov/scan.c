@@ -166,8 +166,9 @@ static void foresee_vfs(struct inventory *inv, struct sr_config *configs, size_t
 		struct cv_bdf bdf;
 		int vf = inv_vf_bdf(d, i, &bdf) < 0 ? -1 : inv_find_dev(inv, bdf);
 
+		/* not there, or not what a kernel shows: the rest is read like any other */
 		if (vf <= (int)pf || configs[vf].is_foreseen)
-			continue;
+			return;
 		configs[vf] = (struct sr_config){ .is_vf = true, .is_foreseen = true };
 		inv->devs[vf].pf = (int)pf;
 		inv->devs[vf].vf_index = (int)i;

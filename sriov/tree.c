@@ -141,30 +141,40 @@ static int vf_by_address(const struct inventory *inv, const struct sr_config *co
 	return vf >= 0 && configs[vf].is_vf ? vf : -1;
 }
 
-/* By its link; the VF has to name the PF that counts it among its own. */
-static int vf_by_link(struct cv_sysroot *root, const struct inventory *inv, int pf, unsigned int i)
+/* By its link; the VF has to name the PF that counts it among its own. Return: 0 with its index, or
+ * -1 for what is no VF of this one; -errno when there is no such link. */
+static int vf_by_link(struct cv_sysroot *root, const struct inventory *inv, int pf, unsigned int i,
+		      int *ret)
 {
 	char path[CV_PATH_MAX], pf_name[CV_BDF_MAX], vf_name[CV_BDF_MAX], back[CV_BDF_MAX];
 	struct cv_bdf bdf;
+	int r;
 
+	*ret = -1;
 	cv_format_bdf(inv->devs[pf].bdf, pf_name);
-	if (sr_vf_of(root, pf_name, i, vf_name) < 0 || cv_parse_bdf(vf_name, &bdf) < 0)
-		return -1;
-	if (cv_readlink_base(root, sr_path(path, vf_name, "physfn"), back, sizeof(back)) < 0 ||
-	    strcmp(back, pf_name) != 0)
-		return -1;
-	return inv_find_dev(inv, bdf);
+	r = sr_vf_of(root, pf_name, i, vf_name);
+	if (r < 0 || cv_parse_bdf(vf_name, &bdf) < 0)
+		return r == -EINVAL ? 0 : r;
+	if (cv_readlink_base(root, sr_path(path, vf_name, "physfn"), back, sizeof(back)) == 0 &&
+	    strcmp(back, pf_name) == 0)
+		*ret = inv_find_dev(inv, bdf);
+	return 0;
 }
 
+/* @misses: links that may still be absent: no more are looked for than there are functions, whatever
+ * number of VFs a snapshot claims. */
 static void link_vfs(struct cv_sysroot *root, const struct sr_config *configs,
-		     struct inventory *inv, int pf)
+		     struct inventory *inv, int pf, size_t *misses)
 {
 	for (unsigned int i = 0; i < inv->devs[pf].sriov.num; i++) {
 		int vf = vf_by_address(inv, configs, pf, i);
 		struct inv_dev *d;
 
-		if (vf < 0)
-			vf = vf_by_link(root, inv, pf, i);
+		if (vf < 0 && vf_by_link(root, inv, pf, i, &vf) < 0) {
+			if (*misses == 0)
+				return;
+			--*misses;
+		}
 		if (vf < 0 || vf == pf)
 			continue;
 		d = &inv->devs[vf];
@@ -192,11 +202,13 @@ static void set_vf_ids(struct cv_sysroot *root, const struct inventory *inv, str
 int sr_tree_link(struct cv_sysroot *root, const struct sr_config *configs, struct inventory *inv,
 		 struct cv_error *err)
 {
+	size_t misses = inv->n_devs;
+
 	if (read_parents(root, inv) < 0)
 		return cv_fail_errno(err, -ENOMEM, SR_DEVICES, "cannot build the PCI tree");
 	for (size_t i = 0; i < inv->n_devs; i++)
 		if (inv->devs[i].sriov.total > 0)
-			link_vfs(root, configs, inv, (int)i);
+			link_vfs(root, configs, inv, (int)i, &misses);
 	for (size_t i = 0; i < inv->n_devs; i++)
 		if (configs[i].is_vf)
 			set_vf_ids(root, inv, &inv->devs[i]);

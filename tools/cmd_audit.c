@@ -11,7 +11,10 @@
 
 static const struct cmd_option options[] = {
 	{ "problems", NULL, "leave out what is as it should be", false },
-	{ "intent", "WHAT", "what ACS shall be good for: isolate (default) or p2p", false },
+	{ .name = "intent",
+	  .arg = "WHAT",
+	  .help = "what ACS shall be good for: isolate (default) or p2p",
+	  .words = "isolate p2p" },
 	{ "fix-plan", NULL, "print the changes that would mend it; makes none", false },
 	{ NULL, NULL, NULL, false },
 };
@@ -85,25 +88,12 @@ static int print_table(struct cmd *c, const struct audit *a)
 	return 0;
 }
 
-static int read_intent(struct cmd *c, enum audit_intent *ret)
+/* The option takes no other word. */
+static enum audit_intent intent_of(const struct cmd *c)
 {
-	static const char *const words[] = { [AUDIT_ISOLATE] = "isolate", [AUDIT_P2P] = "p2p" };
 	const char *word = cmd_value(c, "intent");
 
-	*ret = AUDIT_ISOLATE;
-	for (size_t i = 0; word && i < CV_ARRAY_SIZE(words); i++) {
-		if (strcmp(word, words[i]) != 0)
-			continue;
-		*ret = (enum audit_intent)i;
-		return 0;
-	}
-	if (!word)
-		return 0;
-	cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, "BAD_INTENT", "--intent", "unknown intent");
-	cv_error_found(&c->err, "%s", word);
-	cv_error_wanted(&c->err, "isolate or p2p");
-	cv_error_hint(&c->err, "carve help audit");
-	return -EINVAL;
+	return word && strcmp(word, "p2p") == 0 ? AUDIT_P2P : AUDIT_ISOLATE;
 }
 
 static int print_fix_plan(struct cmd *c, const struct audit *a)
@@ -120,14 +110,11 @@ static int run_audit(struct cmd *c)
 {
 	_cleanup_inventory_ struct inventory inv = { 0 };
 	_cleanup_(audit_done) struct audit a = { 0 };
-	enum audit_intent intent;
-	int r = read_intent(c, &intent);
+	int r = cmd_inventory(c, CMD_NAMES | CMD_NOISE, NULL, 0, &inv);
 
-	if (r == 0)
-		r = cmd_inventory(c, CMD_NAMES | CMD_NOISE, NULL, 0, &inv);
 	if (r < 0)
 		return r;
-	r = audit_run(&inv, intent, &a);
+	r = audit_run(&inv, intent_of(c), &a);
 	if (r < 0)
 		return cv_fail_errno(&c->err, r, NULL, "cannot audit the host");
 	if (c->json)

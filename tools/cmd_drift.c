@@ -142,8 +142,9 @@ static int tell_new(struct drift *d, const struct nu_drifts *found, const struct
 	for (size_t i = 0; i < found->n && r == 0; i++)
 		if (!nu_drift_has(&d->known, &found->v[i]))
 			r = tell(d, &found->v[i], d->fix && !is_left(left, &found->v[i]));
-	/* whoever watches reads a pipe, maybe */
-	fflush(stdout);
+	/* whoever watches reads a pipe, maybe; once it is closed there is nobody to watch for */
+	if (fflush(stdout) == EOF && r == 0)
+		r = -errno;
 	return r < 0 ? cv_fail_errno(&d->c->err, r, d->vm.name, "cannot tell the differences") : 0;
 }
 
@@ -248,7 +249,9 @@ static int summarize(struct drift *d)
 
 static int run(struct cmd *c)
 {
-	struct drift d = { .c = c, .events = json_array(), .fix = cmd_flag(c, "fix") };
+	struct drift d = { .c = c,
+			   .events = json_array(),
+			   .fix = cmd_flag(c, "fix") && !c->dry_run };
 	int r = cmd_seconds(c, "watch", 0, &d.watch_s);
 
 	r = r ?: need_root(&d);

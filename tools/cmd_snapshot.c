@@ -19,7 +19,8 @@
 #define NODE_DIR "/sys/devices/system/node"
 #define FUNCTION "/sys/bus/pci/devices/*"
 
-/* All that numa/, sriov/, the state directories and hwloc read for topo, audit and plan. */
+/* All that numa/, sriov/ and the state directories read for topo, audit and plan; lstopo gets what it
+ * would find of CPUs and memory, to compare. */
 static const struct cv_capture patterns[] = {
 	{ "/dev/iommu", 0 },
 	{ "/dev/kvm", 0 },
@@ -108,6 +109,7 @@ static const struct cv_capture patterns[] = {
 	{ NU_CGROUP_MOUNT "/cgroup.controllers", 0 },
 	{ NU_CGROUP_MOUNT "/cpuset.cpus.isolated", 0 },
 	{ NU_RESCTRL_MOUNT "/info", 2 },
+	{ NU_RESCTRL_MOUNT "/schemata", 0 },
 	{ "/sys/kernel/iommu_groups/*", 0 },
 	{ "/sys/kernel/iommu_groups/*/reserved_regions", 0 },
 	{ "/sys/kernel/iommu_groups/*/type", 0 },

@@ -172,7 +172,7 @@ static void place_interrupts(struct cmd *c, const struct plan *p)
 	struct cv_error kept = c->err, ignored = { 0 };
 
 	umask(022); /* others may read what is noted of interrupts */
-	if (p->n_devices && geteuid() == 0 && cmd_site(c, &site) == 0 &&
+	if (!c->dry_run && p->n_devices && geteuid() == 0 && cmd_site(c, &site) == 0 &&
 	    vm_lock(c, &site, &lock) == 0)
 		(void)nu_guest_irqs_place(c->root, p, &ignored);
 	c->err = kept;

@@ -17,6 +17,7 @@
 #include "numa/cgroup.h"
 #include "numa/irq_guest.h"
 #include "numa/irq_step.h"
+#include "numa/thread.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
 #include "vmm/spawn.h"
@@ -208,14 +209,31 @@ static int clear_irqs(const struct cv_step_env *env, struct cv_error *err)
 	return r < 0 ? r : 0;
 }
 
-/* Takes the guest's cores for itself: other threads go, its devices' interrupts come. */
+/* Not before the helper thread has left: it inherits the policy of the vCPU that makes it. */
+static int set_policy(const struct cv_step_env *env, const struct plan *p, const pid_t *tids,
+		      struct cv_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_vcpus && p->rt_priority && r == 0; i++)
+		r = nu_thread_set_policy(env->root, tids[i], p->rt_priority, err);
+	return r;
+}
+
+/*
+ * Takes the guest's cores for itself: other threads go, its devices' interrupts come. Of these few are
+ * there yet, and a guest that runs is not ended because a CPU has no vector left: carve drift tells.
+ */
 static int settle(const struct cv_step_env *env, const struct plan *p, pid_t pid, const pid_t *tids,
 		  struct cv_error *err)
 {
+	struct cv_error ignored = { 0 };
 	int r = clear_cores(env, p, pid, tids, err);
 
-	r = r ?: nu_guest_irqs_place(env->root, p, err);
-	return r < 0 ? r : 0;
+	r = r ?: set_policy(env, p, tids, err);
+	if (r == 0)
+		(void)nu_guest_irqs_place(env->root, p, &ignored);
+	return r;
 }
 
 /* The reason of a VMM that ended is in its log. */

@@ -2,7 +2,6 @@
 /* carve: entry point. */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,25 +13,6 @@ const struct cmd_verb *const cmd_verbs[] = {
 	&cmd_verify,   &cmd_drift,   &cmd_console,   &cmd_stop,	    &cmd_recover, &cmd_state,
 	&cmd_snapshot, &cmd_version, &cmd_help_verb, &cmd_complete, NULL,
 };
-
-/* hwloc reads the CPU side of a snapshot from the same root, and only by its Linux backend. */
-static int point_hwloc_at(const char *dir)
-{
-	if (setenv("HWLOC_COMPONENTS", "linux,stop", 1) < 0 || setenv("HWLOC_FSROOT", dir, 1) < 0)
-		return -errno;
-	return 0;
-}
-
-static int open_root(struct cmd *c)
-{
-	int r = cv_sysroot_open(c->sysroot, &c->root, &c->err);
-
-	if (r < 0)
-		return r;
-	if (!cv_sysroot_is_live(c->root))
-		r = point_hwloc_at(cv_sysroot_dir(c->root));
-	return r < 0 ? cv_fail_errno(&c->err, r, c->sysroot, "cannot use the snapshot") : 0;
-}
 
 static int check_needs(struct cmd *c)
 {
@@ -55,7 +35,7 @@ static int check_needs(struct cmd *c)
 
 static int run_verb(struct cmd *c)
 {
-	int r = open_root(c);
+	int r = cv_sysroot_open(c->sysroot, &c->root, &c->err);
 
 	if (r == 0)
 		r = check_needs(c);

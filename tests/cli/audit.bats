@@ -52,7 +52,7 @@ plain=$sysroots/2n-2igb-2nvme-1sw.sysroot
 
 @test "--intent takes two words only" {
 	expect 2 audit --intent both --sysroot "$plain"
-	has "$errors" "unknown intent" both "isolate or p2p"
+	has "$errors" "--intent" both "isolate p2p"
 	expect 2 audit --intent
 }
 

@@ -38,6 +38,7 @@ verb_options() {
 @test "values complete where an option takes words" {
 	[[ $(complete_words plan --draw "" | sort | xargs) == "svg text" ]]
 	[[ $(complete_words plan --format li) == libvirt ]]
+	[[ $(complete_words audit --intent "" | sort | xargs) == "isolate p2p" ]]
 	[[ $(complete_words plan x.yaml --format h) == hwloc ]]
 	[[ -z $(complete_words plan --cpus exampl) ]]
 }

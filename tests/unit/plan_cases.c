@@ -40,6 +40,7 @@ static void smt(struct inventory *inv, struct spec *s)
 {
 	ib_emulated(inv, true);
 	*s = ib_spec("smt", 3, IB_1G, IB_2M);
+	s->rt_priority = 2;
 }
 
 static void intel(struct inventory *inv, struct spec *s)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What runs, compared with the plan, on a /proc made by hand. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,19 +30,27 @@ static struct plan_vcpu vcpus[] = { { .host_cpu = 2 }, { .host_cpu = 3 } };
 static struct plan_device devices[] = { { .host = { 0, 0x81, 0x10, 0 } } };
 static const pid_t tids[] = { 101, 102 };
 
+/* Fields 39 to 41 of /proc/TID/stat are the CPU, the real-time priority and the policy. */
+static void put_stat(struct host *h, int tid, int cpu, int priority, int policy)
+{
+	char path[64], fields[256] = "";
+
+	for (int i = 4; i < 39; i++)
+		strcat(fields, "0 ");
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	fake_filef(h->fake, path, "%d (a ) b) R %s%d %d %d 0", tid, fields, cpu, priority, policy);
+}
+
 static void put_thread(struct host *h, int tid, const char *name, const char *cpus, int cpu,
 		       const char *folder)
 {
-	char path[64], fields[256] = "";
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", PID, tid);
 	fake_file(h->fake, path, name);
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	fake_filef(h->fake, path, "Name:\t%s\nState:\tR\nCpus_allowed_list:\t%s\n", name, cpus);
-	for (int i = 4; i < 39; i++)
-		strcat(fields, "0 ");
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	fake_filef(h->fake, path, "%d (a ) b) R %s%d 0", tid, fields, cpu);
+	put_stat(h, tid, cpu, 0, SCHED_OTHER);
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", tid);
 	fake_filef(h->fake, path, "0::/carve/vm/%s", folder);
 }
@@ -191,6 +200,29 @@ static void test_vcpu_cgroup(void **state)
 		   "/carve/vm/vcpu");
 }
 
+static void test_vcpu_policy(void **state)
+{
+	struct host *h = *state;
+
+	put_stat(h, 101, 2, 0, SCHED_BATCH); /* not real-time: as good as planned */
+	put_stat(h, 102, 3, 7, SCHED_RR);
+	assert_one(h, NU_DRIFT_VCPU_POLICY, "vCPU 1 (thread 102)", "RR 7", "other");
+	h->plan.rt_priority = 7;
+	put_stat(h, 101, 2, 7, SCHED_FIFO);
+	assert_one(h, NU_DRIFT_VCPU_POLICY, "vCPU 1 (thread 102)", "RR 7", "FIFO 7");
+	put_stat(h, 102, 3, 6, SCHED_FIFO);
+	assert_one(h, NU_DRIFT_VCPU_POLICY, "vCPU 1 (thread 102)", "FIFO 6", "FIFO 7");
+}
+
+static void test_vmm_policy(void **state)
+{
+	struct host *h = *state;
+
+	put_thread(h, 103, "worker", "0", 0, "vmm");
+	put_stat(h, 103, 0, 1, SCHED_FIFO);
+	assert_one(h, NU_DRIFT_VMM_POLICY, "thread 103 (worker)", "FIFO 1", "other");
+}
+
 static void test_vmm_thread(void **state)
 {
 	struct host *h = *state;
@@ -323,6 +355,8 @@ int main(void)
 		HOST_TEST(test_vcpus_swapped),
 		HOST_TEST(test_vcpu_cpu),
 		HOST_TEST(test_vcpu_cgroup),
+		HOST_TEST(test_vcpu_policy),
+		HOST_TEST(test_vmm_policy),
 		HOST_TEST(test_vmm_thread),
 		HOST_TEST(test_foreign_thread),
 		HOST_TEST(test_partition),

@@ -362,8 +362,11 @@ static void put_noise(const struct tree *t)
 	tree_put(t, "/proc/irq/0/effective_affinity_list", "0\n");
 	tree_put(t, "/proc/irq/24/effective_affinity_list", "2\n");
 	tree_put(t, "/proc/irq/25/effective_affinity_list", "2-3\n");
+	tree_put(t, "/sys/kernel/irq/25/actions", "ahci,vfio-intx(0000:81:00.0)\n");
 	tree_put(t, "/proc/irq/26/effective_affinity_list", "\n");
 	tree_put(t, "/proc/irq/27/effective_affinity_list", "junk\n");
+	tree_put(t, "/proc/irq/28/effective_affinity_list", "3\n");
+	tree_put(t, "/sys/kernel/irq/28/actions", "vfio-msix[0](0000:81:00.0)\n");
 	tree_put(t, "/proc/77/comm", "irqbalance\n");
 	tree_put(t, TREE_CPU "/cpuidle/current_driver", "acpi_idle\n");
 	for (int i = 0; i < 3; i++) {
@@ -492,7 +495,7 @@ static void test_free_blocks_large_pages(void **state)
 
 static void test_resctrl(void **state)
 {
-	_cleanup_inventory_ struct inventory inv = { 0 }, cdp = { 0 };
+	_cleanup_inventory_ struct inventory inv = { 0 }, amd = { 0 }, cdp = { 0 };
 	const struct inv_resctrl *r = &inv.host.resctrl;
 	struct tree *t = *state;
 
@@ -510,6 +513,10 @@ static void test_resctrl(void **state)
 	assert_int_equal(r->l3_closids, 16);
 	assert_int_equal(r->mb_min, 10);
 	assert_int_equal(r->mb_step, 0);
+	tree_put(t, NU_RESCTRL_MOUNT "/schemata", "    L3:0=ffff\n    MB:0=2048\n");
+	read_host(t, false, &amd);
+	assert_true(amd.host.resctrl.has_l3);
+	assert_false(amd.host.resctrl.has_mb);
 	tree_remove(t, RESCTRL);
 	tree_put(t, RESCTRL "/L3CODE/cbm_mask", "fffff\n");
 	read_host(t, false, &cdp);

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/state.h"
+#include "numa/cputext.h"
 #include "numa/irq_guest.h"
 #include "numa/irq_step.h"
 #include "tests/fake/fake_sysroot.h"
@@ -159,15 +160,15 @@ static void test_masks(void **state)
 	for (size_t i = 0; i < CV_ARRAY_SIZE(cases); i++) {
 		_cleanup_free_ char *list = NULL, *mask = NULL;
 
-		assert_int_equal(nu_mask_parse(cases[i].text, &s), 0);
+		assert_int_equal(nu_parse_cpumask(cases[i].text, &s), 0);
 		list = cv_format_cpulist(&s);
 		mask = nu_mask_format(&s);
 		assert_string_equal(list, cases[i].list);
 		assert_string_equal(mask, cases[i].again);
 	}
-	assert_int_equal(nu_mask_parse("", &s), -EINVAL);
-	assert_int_equal(nu_mask_parse("fg", &s), -EINVAL);
-	assert_int_equal(nu_mask_parse("0-7", &s), -EINVAL);
+	assert_int_equal(nu_parse_cpumask("", &s), -EINVAL);
+	assert_int_equal(nu_parse_cpumask("fg", &s), -EINVAL);
+	assert_int_equal(nu_parse_cpumask("0-7", &s), -EINVAL);
 }
 
 static void test_one(void **state)
@@ -442,6 +443,21 @@ static void test_guest_vectors_stay(void **state)
 	assert_text(h, LIST(80), "2");
 }
 
+/* One that cannot be moved keeps none of the others from its place. */
+static void test_guest_vectors_fail(void **state)
+{
+	struct host *h = *state;
+	struct cv_error err = { 0 };
+
+	put_vector(h, 80, "0000:21:10.0", "vfio-msix[0](0000:21:10.0)");
+	put_vector(h, 81, "0000:21:10.0", "vfio-msix[1](0000:21:10.0)");
+	fake_fail_write(h->fake, 1, -ENOSPC);
+	assert_int_equal(nu_guest_irqs_place(h->root, &guest, &err), -ENOSPC);
+	assert_non_null(strstr(err.object, "/proc/irq/80/"));
+	assert_text(h, LIST(80), "0-1,4-5");
+	assert_text(h, LIST(81), "3");
+}
+
 /* A line is there before and after the guest: it goes back. One that the host handles, too, stays. */
 static void test_guest_line(void **state)
 {
@@ -482,6 +498,7 @@ int main(void)
 		HOST_TEST(test_damaged_ledger),
 		HOST_TEST(test_guest_vectors),
 		HOST_TEST(test_guest_vectors_stay),
+		HOST_TEST(test_guest_vectors_fail),
 		HOST_TEST(test_guest_line),
 	};
 

@@ -17,6 +17,7 @@
 #include "sriov/inventory.h"
 #include "sriov/steps.h"
 #include "sriov/tree.h"
+#include "tests/fake/counting_root.h"
 #include "tests/fake/fake_pci.h"
 #include "tests/unit/sriov_host.h"
 
@@ -62,6 +63,27 @@ static void inventory_spares_quarantined(void **state)
 	assert_string_equal(device_at(&inv, PF)->driver_override, "");
 	assert_int_equal(device_at(&inv, PF)->sriov.num, 7);
 	assert_ptr_equal(&inv.devs[device_at(&inv, VF1)->pf], device_at(&inv, PF));
+}
+
+/* A claim of many VFs costs no look at each of them; one whose link is lost hides none of the others. */
+static void inventory_believes_links(void **state)
+{
+	struct host *h = *state;
+	struct counting_root c = { .inner = h->root, .about = "/virtfn" };
+	_cleanup_(cv_sysroot_closep) struct cv_sysroot *counting = NULL;
+	_cleanup_inventory_ struct inventory inv = { 0 };
+	_cleanup_json_ json_t *prior = NULL;
+
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), 0);
+	fake_remove(h->fake, REAL_PF "/virtfn2");
+	fake_file(h->fake, REAL_PF "/sriov_totalvfs", "65535");
+	fake_file(h->fake, REAL_PF "/sriov_numvfs", "65535");
+	assert_int_equal(counting_root_new(&c, &counting), 0);
+	assert_int_equal(sr_inventory_read(counting, &(struct sr_depth){ 0 }, &inv, &h->err), 0);
+	assert_int_equal(device_at(&inv, VF1)->vf_index, 1);
+	assert_int_equal(device_at(&inv, "0000:41:10.4")->vf_index, -1);
+	assert_int_equal(device_at(&inv, "0000:41:11.4")->vf_index, 6);
+	assert_true(c.calls < 32);
 }
 
 static void inventory_survives_lies(void **state)
@@ -156,8 +178,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_host(inventory_sees_vfs),	      with_host(inventory_spares_quarantined),
-		with_host(inventory_survives_lies),   cmocka_unit_test(chains_are_parsed),
-		with_host(host_without_pci_is_empty), with_host(iommu_is_judged_by_effect),
+		with_host(inventory_believes_links),  with_host(inventory_survives_lies),
+		cmocka_unit_test(chains_are_parsed),  with_host(host_without_pci_is_empty),
+		with_host(iommu_is_judged_by_effect),
 	};
 
 	return cmocka_run_group_tests_name("pci_inventory", tests, NULL, NULL);

@@ -108,10 +108,12 @@ static void newer_version_is_refused(void **state)
 	assert_int_equal(read_plan(j, &err), -EINVAL);
 }
 
-/* Members that a plan can do without: the MAC of what is no NIC, the host's port of what stands for none. */
+/* Members that a plan can do without: the MAC of what is no NIC, the host's port of what stands for none,
+ * the priority of what is not real-time. */
 static bool is_optional(const char *key)
 {
-	return strcmp(key, "mac") == 0 || strcmp(key, "host_port") == 0;
+	return strcmp(key, "mac") == 0 || strcmp(key, "host_port") == 0 ||
+	       strcmp(key, "rt_priority") == 0;
 }
 
 static void check_damaged(const json_t *root, const char *key, const char *how)

@@ -165,7 +165,7 @@ static void test_defaults(void **state)
 	assert_int_equal(s.page_size, 0); /* the site's */
 	assert_int_equal(s.n_nodes + s.n_devices, 0);
 	assert_int_equal(s.split, SPEC_SPLIT_EVEN);
-	assert_int_equal(s.l3_ways + s.memory_bandwidth, 0);
+	assert_int_equal(s.l3_ways + s.memory_bandwidth + s.rt_priority, 0);
 	assert_null(s.kernel);
 	assert_string_equal(s.backend, "");
 	assert_string_equal(s.hypervisor, "");
@@ -225,6 +225,7 @@ static void test_split_cache_and_p2p(void **state)
 	assert_int_equal(s.split, SPEC_SPLIT_DEVICES);
 	assert_int_equal(s.l3_ways, 4);
 	assert_int_equal(s.memory_bandwidth, 50);
+	assert_int_equal(s.rt_priority, 98);
 	assert_true(s.devices[0].p2p && s.devices[1].p2p);
 }
 
