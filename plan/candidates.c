@@ -27,13 +27,21 @@ static bool same_selection(const struct spec_device *a, const struct spec_device
 	return a->has_pf ? cv_bdf_cmp(a->pf, b->pf) == 0 : strcmp(a->class, b->class) == 0;
 }
 
+/* What the regions of a group leave depends on it: place_check_regions(). */
+static bool same_memory(const struct spec *a, const struct spec *b)
+{
+	return a->memory == b->memory && a->page_size == b->page_size &&
+	       strcmp(a->backend, b->backend) == 0;
+}
+
 /* The functions that a spec names do not stand in each other's way: lists of such a spec are its own. */
 static bool asks_for_same(const struct assign_list *l, const struct spec *s,
 			  const struct spec_device *want)
 {
 	return same_selection(l->want, want) && l->want->accept == want->accept &&
 	       (l->want->has_mac || l->want->vlan) == (want->has_mac || want->vlan) &&
-	       (l->s == s || (!names_functions(l->s) && !names_functions(s)));
+	       (l->s == s ||
+		(same_memory(l->s, s) && !names_functions(l->s) && !names_functions(s)));
 }
 
 static unsigned int find_list(struct assign *a, const struct spec *s,
@@ -275,7 +283,8 @@ static void list_class(struct assign *a, struct assign_list *l)
 		const struct inv_dev *d = &inv->devs[i];
 		bool is_vf = l->want->select == SPEC_BY_VF;
 
-		if (is_vf ? d->sriov.total == 0 : d->pf >= 0 || inv_is_bridge(d))
+		if (is_vf ? d->sriov.total == 0
+			  : d->pf >= 0 || inv_is_bridge(d) || inv_is_bmc_display(d))
 			continue;
 		if (d->class != class)
 			is_class = strcmp(inv_class_name(d), l->want->class) == 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "plan/cache.h"
 #include "plan/placement.h"
 
 #define OUR_CGROUP "/carve" /* partitions below it are those of leases */
@@ -222,6 +223,7 @@ int place_init(struct place *p, const struct inventory *inv, const struct site *
 	p->allow = allow;
 	p->n_cores = count_cores(inv);
 	p->n_kinds = 1;
+	p->max_ways = plan_max_ways(&inv->host.resctrl);
 	int r = allocate(p);
 	if (r == 0)
 		r = place_init_devices(p);

@@ -375,10 +375,16 @@ static int rule_network(const struct rule_ctx *x, struct cv_error *err)
 	return -EINVAL;
 }
 
+/* What its group reserves is found out before it is chosen: another function may serve as well. */
+static int rule_regions(const struct rule_ctx *x, struct cv_error *err)
+{
+	return place_check_regions(x->p, x->s, x->index, err);
+}
+
 static int (*const rules[])(const struct rule_ctx *x, struct cv_error *err) = {
 	rule_endpoint,	  rule_iommu,	  rule_healthy,	   rule_lease,	  rule_holder,
 	rule_active_pf,	  rule_pf_driver, rule_vf_address, rule_intremap, rule_group,
-	rule_group_owner, rule_reset,	  rule_network,
+	rule_group_owner, rule_reset,	  rule_network,	   rule_regions,
 };
 
 bool place_is_idle(const struct place *p, int dev)

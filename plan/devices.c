@@ -17,9 +17,11 @@ bool place_wants_pf(const struct spec_device *want, const struct inv_dev *d)
 			    : strcmp(inv_class_name(d), want->class) == 0;
 }
 
+/* The display of a management controller is nobody's GPU; its address still names it. */
 bool place_wants_class(const struct spec_device *want, const struct inv_dev *d)
 {
-	return d->pf < 0 && !inv_is_bridge(d) && strcmp(inv_class_name(d), want->class) == 0;
+	return d->pf < 0 && !inv_is_bridge(d) && !inv_is_bmc_display(d) &&
+	       strcmp(inv_class_name(d), want->class) == 0;
 }
 
 /* An entry by address names a function, or a PF; a group that is taken whole is the reader's matter. */

@@ -65,8 +65,9 @@ static int explain_node(const struct telling *t, int id)
 	if (nowhere < t->c->n_devs)
 		return explain_distance(t, object, nowhere);
 	return plan_add_reason(t->plan, object,
-			       "cores, pages and devices fit together with %llu cores left, the "
-			       "fewest of all nodes that fit%s",
+			       "cores, pages and devices fit together with %llu cores left; of "
+			       "nodes that fit, the fewest L3s, then the fewest cores left "
+			       "decide%s",
 			       (unsigned long long)slack_of(t),
 			       nowhere ? "; node unknown of every device" : "");
 }
@@ -161,8 +162,8 @@ static int reject_node(struct telling *t, int n)
 			       s->n_nodes     ? "not named by the spec"
 			       : s->n_devices ? "fits, but is farther from the devices or leaves "
 						"more cores unused"
-					      : "fits as well; leaves more cores unused or has a "
-						"higher id");
+					      : "fits as well; takes more L3s, leaves more cores "
+						"unused or has a higher id");
 	return plan_add_rejected(t->plan, object, "%s", text);
 }
 

@@ -8,6 +8,8 @@
 #include "base/state.h"
 #include "plan/placement.h"
 
+#define MAX_REJECTED 64 /* cores told per guest */
+
 static unsigned int threads_of(const struct place_choice *c, const struct place *p,
 			       const struct spec *s, bool *ret_mixed)
 {
@@ -184,24 +186,21 @@ static void fill_nodes(struct plan *plan, const struct place *p, const struct sp
 		cv_cpuset_add(&plan->nodes[plan->vcpus[v].guest_node].vcpus, (int)v);
 }
 
-/* The VMM's own threads: housekeeping cores of the guest's nodes, else of all nodes. */
+static bool is_on_nodes(const struct place_choice *c, int node)
+{
+	for (size_t i = 0; i < c->n_nodes; i++)
+		if (c->nodes[i] == node)
+			return true;
+	return false;
+}
+
+/* The VMM's own threads: housekeeping cores of the guest's nodes, each of which keeps some. */
 static int fill_vmm_cpus(struct plan *plan, const struct place *p, const struct place_choice *c,
 			 struct cv_error *err)
 {
-	struct cv_cpuset all = { 0 };
-
-	for (size_t i = 0; i < p->n_cores; i++) {
-		const struct place_core *core = &p->cores[i];
-
-		if (!core->is_housekeeping)
-			continue;
-		cv_cpuset_or(&all, &core->threads);
-		for (size_t n = 0; n < c->n_nodes; n++)
-			if (core->node == c->nodes[n])
-				cv_cpuset_or(&plan->vmm_cpus, &core->threads);
-	}
-	if (cv_cpuset_is_empty(&plan->vmm_cpus))
-		plan->vmm_cpus = all;
+	for (size_t i = 0; i < p->n_cores; i++)
+		if (p->cores[i].is_housekeeping && is_on_nodes(c, p->cores[i].node))
+			cv_cpuset_or(&plan->vmm_cpus, &p->cores[i].threads);
 	if (!cv_cpuset_is_empty(&plan->vmm_cpus))
 		return 0;
 	cv_fail(err, -ENOSPC, CV_EXIT_PRECONDITION, "NO_HOUSEKEEPING", plan->name,
@@ -210,6 +209,26 @@ static int fill_vmm_cpus(struct plan *plan, const struct place *p, const struct 
 	cv_error_wanted(err, "at least one housekeeping core");
 	cv_error_hint(err, "node: {housekeeping_cores: 1} in " CV_ETC_DIR "/carve.yaml");
 	return -ENOSPC;
+}
+
+/* The first of those on the chosen nodes that were not free; the rest is counted. */
+static int reject_cores(struct plan *plan, const struct place *p, const struct place_choice *c)
+{
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_cores && r == 0; i++) {
+		char object[32];
+
+		if (!is_on_nodes(c, p->cores[i].node) || !p->cores[i].why[0] || n++ >= MAX_REJECTED)
+			continue;
+		snprintf(object, sizeof(object), "core %zu", i);
+		r = plan_add_rejected(plan, object, "%s", p->cores[i].why);
+	}
+	if (r == 0 && n > MAX_REJECTED)
+		r = plan_add_rejected(plan, "other cores", "and %zu more that are not free",
+				      n - MAX_REJECTED);
+	return r;
 }
 
 static int explain_cores(struct plan *plan, const struct place *p, const struct place_choice *c)
@@ -222,18 +241,7 @@ static int explain_cores(struct plan *plan, const struct place *p, const struct 
 	if (r == 0)
 		r = plan_add_reason(plan, "vmm threads", "%s: housekeeping cores of the same nodes",
 				    vmm ? vmm : "?");
-	for (size_t i = 0; i < p->n_cores && r == 0; i++) {
-		char object[32];
-		bool here = false;
-
-		for (size_t n = 0; n < c->n_nodes; n++)
-			here |= p->cores[i].node == c->nodes[n];
-		if (!here || !p->cores[i].why[0])
-			continue;
-		snprintf(object, sizeof(object), "core %zu", i);
-		r = plan_add_rejected(plan, object, "%s", p->cores[i].why);
-	}
-	return r;
+	return r == 0 ? reject_cores(plan, p, c) : r;
 }
 
 static void fill_cpu(struct plan *plan, const struct inv_host *host)

@@ -143,19 +143,34 @@ const struct map_region *map_find_overlap(const struct map *m, uint64_t start, u
 	return NULL;
 }
 
-static int refuse_region(struct map *m, const struct map_region *r, const char *wanted,
-			 const char *hint)
+/** struct refusal - which memory lies where a region is, and what to do */
+struct refusal {
+	const char *wanted, *hint;
+};
+
+static const struct refusal low_refusal = {
+	"at least 256M of memory below it, in whole pages",
+	"use smaller pages (page_size: 2M), or give the guest another device",
+};
+
+static const struct refusal high_refusal = {
+	"no reserved addresses among the memory above 4G",
+	"give the guest less memory, or another device",
+};
+
+static int refuse_region(const struct inventory *inv, const char *name, const struct map_region *r,
+			 const struct refusal *why, struct cv_error *err)
 {
 	char bdf[CV_BDF_MAX] = "the host";
 
 	if (r->dev >= 0)
-		cv_format_bdf(m->p->inv->devs[r->dev].bdf, bdf);
-	cv_fail(m->err, -ENOSPC, CV_EXIT_PRECONDITION, "IOVA_RESERVED", m->plan->name,
+		cv_format_bdf(inv->devs[r->dev].bdf, bdf);
+	cv_fail(err, -ENOSPC, CV_EXIT_PRECONDITION, "IOVA_RESERVED", name,
 		"guest memory would lie where the IOMMU of %s reserves addresses", bdf);
-	cv_error_found(m->err, "%s region 0x%llx-0x%llx of IOMMU group %d", r->type,
+	cv_error_found(err, "%s region 0x%llx-0x%llx of IOMMU group %d", r->type,
 		       (unsigned long long)r->start, (unsigned long long)r->end - 1, r->group);
-	cv_error_wanted(m->err, "%s", wanted);
-	cv_error_hint(m->err, "%s", hint);
+	cv_error_wanted(err, "%s", why->wanted);
+	cv_error_hint(err, "%s", why->hint);
 	return -ENOSPC;
 }
 
@@ -188,10 +203,7 @@ static int set_low_limit(struct map *m)
 	if (r) {
 		limit = r->start / page * page;
 		if (limit < LOW_MIN)
-			return refuse_region(m, r,
-					     "at least 256M of memory below it, in whole pages",
-					     "use smaller pages (page_size: 2M), or give the guest "
-					     "another device");
+			return refuse_region(m->p->inv, m->plan->name, r, &low_refusal, m->err);
 		int e = plan_add_reason(m->plan, "memory map",
 					"memory below 4G ends at 0x%llx: group %d reserves "
 					"0x%llx-0x%llx (%s)",
@@ -234,8 +246,7 @@ static int check_high_ram(struct map *m)
 
 	if (!r)
 		return 0;
-	return refuse_region(m, r, "no reserved addresses among the memory above 4G",
-			     "give the guest less memory, or another device");
+	return refuse_region(m->p->inv, m->plan->name, r, &high_refusal, m->err);
 }
 
 static int add_reserved(struct map *m)
@@ -351,4 +362,36 @@ int plan_set_memory_map(struct plan *plan, const struct place *p, const struct p
 	set_memlock(&m);
 	free(m.regions);
 	return r;
+}
+
+/* ---- one device alone, before it is chosen ---- */
+
+/* RAM below 4 GiB that a region leaves: others can only make it less, and move more above 4 GiB. */
+static uint64_t low_beside(const struct inv_region *r, uint64_t low, uint64_t page)
+{
+	return r->start < low ? r->start / page * page : low;
+}
+
+int place_check_regions(const struct place *p, const struct spec *s, int dev, struct cv_error *err)
+{
+	const struct inv_group *g = inv_find_group(p->inv, p->inv->devs[dev].group);
+	const struct map_backend *vmm = find_backend(s->backend[0] ? s->backend : p->site->backend);
+	bool may_move = vmm->amd_moves && strcmp(p->inv->host.cpu_vendor, "AuthenticAMD") == 0;
+	uint64_t top = low_default(vmm, s->memory);
+	uint64_t low = s->memory < top ? s->memory : top;
+
+	for (size_t i = 0; g && i < g->n_regions && i < INV_MAX_REGIONS; i++) {
+		const struct inv_region *r = &g->regions[i];
+		uint64_t below = low_beside(r, low, s->page_size);
+		uint64_t end = PLAN_4G + s->memory - below;
+		struct map_region told = { r->start, r->end + 1, r->type, g->id, dev };
+
+		if (strcmp(r->type, "direct-relaxable") == 0)
+			continue;
+		if (below < low && below < LOW_MIN)
+			return refuse_region(p->inv, s->name, &told, &low_refusal, err);
+		if (!may_move && low < s->memory && r->start < end && r->end >= PLAN_4G)
+			return refuse_region(p->inv, s->name, &told, &high_refusal, err);
+	}
+	return 0;
 }

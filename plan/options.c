@@ -165,7 +165,11 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-/* Too many sets to look at all of them: around each node those nearest to it. */
+/*
+ * Too many sets to look at all of them: around each node those nearest to it. Of those that are as near
+ * the ones that follow it come first: sets around nodes far from each other have none in common, so that
+ * several guests find room side by side.
+ */
 static int near_sets(struct sets *t)
 {
 	int r = 0;
@@ -175,7 +179,8 @@ static int near_sets(struct sets *t)
 		for (size_t have = 1; have < t->size; have++) {
 			uint64_t least = UINT64_MAX;
 
-			for (size_t i = 0; i < t->n_fit; i++) {
+			for (size_t k = 1; k < t->n_fit; k++) {
+				size_t i = (first + k) % t->n_fit;
 				uint64_t d = is_in(t->set, have, t->fit[i])
 						     ? UINT64_MAX
 						     : added_spread(t, have, t->fit[i]);

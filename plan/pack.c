@@ -10,6 +10,7 @@
  * struct pick - cores of one node for one share
  * @l3s:        working copies of the L3s of the node
  * @quiet_only: there are enough quiet cores, so that no others are looked at
+ * @has_ways:   L3s that have enough ways left are enough, so that no others are looked at
  */
 struct pick {
 	const struct place *p;
@@ -17,6 +18,7 @@ struct pick {
 	struct place_l3 *l3s;
 	size_t n_l3s;
 	bool quiet_only;
+	bool has_ways;
 };
 
 static bool is_kind(const struct pick *k, int kind)
@@ -28,18 +30,20 @@ static unsigned int count(const struct pick *k, const struct place_l3 *l3, bool 
 {
 	unsigned int n = 0;
 
+	if (k->has_ways && l3->l3 >= 0 && l3->ways + k->share->ways > k->p->max_ways)
+		return 0;
 	for (int kind = 0; kind < (int)k->p->n_kinds; kind++)
 		if (is_kind(k, kind))
 			n += l3->free[kind][1] + (quiet_only ? 0 : l3->free[kind][0]);
 	return n;
 }
 
-static unsigned int count_quiet(const struct pick *k)
+static unsigned int count_all(const struct pick *k, bool quiet_only)
 {
 	unsigned int n = 0;
 
 	for (size_t i = 0; i < k->n_l3s; i++)
-		n += count(k, &k->l3s[i], true);
+		n += count(k, &k->l3s[i], quiet_only);
 	return n;
 }
 
@@ -159,6 +163,7 @@ static void take_share(const struct pick *k, struct place_packing *sum)
 		if (!l3->planned)
 			continue;
 		plan_kinds(k, l3);
+		l3->ways += k->share->ways;
 		if (ret)
 			ret = name_cores(k, l3, ret);
 		for (int kind = 0; kind < (int)k->p->n_kinds; kind++)
@@ -224,11 +229,13 @@ void place_pack(const struct place *p, struct place_share *shares, size_t n,
 	sort_shares(shares, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct place_node *node = &p->nodes[shares[i].node];
-		struct pick k = { p, &shares[i], p->scratch + node->l3s, node->n_l3s, false };
+		struct pick k = { p,	       &shares[i], p->scratch + node->l3s,
+				  node->n_l3s, false,	   shares[i].ways > 0 };
 
 		if (i == 0 || shares[i - 1].node != shares[i].node)
 			memcpy(k.l3s, p->l3s + node->l3s, node->n_l3s * sizeof(*k.l3s));
-		k.quiet_only = count_quiet(&k) >= shares[i].cores;
+		k.has_ways = k.has_ways && count_all(&k, false) >= shares[i].cores;
+		k.quiet_only = count_all(&k, true) >= shares[i].cores;
 		take_share(&k, &sum);
 		if (i + 1 == n || shares[i + 1].node != shares[i].node)
 			add_left_over(p, node, &sum);

@@ -29,6 +29,7 @@ struct place_core {
 /**
  * struct place_l3 - the cores of one node below one L3 (or below none)
  * @free:    free cores by kind, [1] the quiet ones
+ * @ways:    given to guests, while packing
  * @n_cores: all of them, free or not
  * @cores:   the first of them in place.by_l3
  */
@@ -38,6 +39,7 @@ struct place_l3 {
 	unsigned int free[PLACE_MAX_KINDS][2];
 	unsigned int take[PLACE_MAX_KINDS][2]; /* while packing */
 	unsigned int planned;		       /* while packing */
+	unsigned int ways;
 	size_t cores, n_cores;
 };
 
@@ -73,6 +75,7 @@ struct place_pages {
  * @by_l3:     core indices, those of one L3 together and ascending
  * @scratch:   working copy of @l3s, for place_pack()
  * @has_quiet: there are isolated or nohz_full cores
+ * @max_ways:  of an L3, for all guests together
  * @mem_taken: per inventory node
  * @mem_given: bytes of all plans of this run, counted against the allowance
  * @dev_taken: per inventory device
@@ -92,6 +95,7 @@ struct place {
 	struct place_node *nodes;
 	unsigned int n_kinds;
 	bool has_quiet;
+	unsigned int max_ways;
 	struct place_memory *mem_taken;
 	uint64_t mem_given;
 	bool *dev_taken;
@@ -118,7 +122,6 @@ struct place_dev {
  * @node_cores, @node_pages: share of each node, in the order of @nodes; uneven with split: devices
  * @distance: sum of SLIT distances from devices to the nearest node of the guest
  * @spread: sum of SLIT distances between the nodes
- * @slack: free cores left on the chosen nodes: less is less fragmentation
  * @is_mixed: the cores are of several kinds, because those of one kind are too few
  */
 struct place_choice {
@@ -132,7 +135,6 @@ struct place_choice {
 	size_t n_devs;
 	uint64_t distance;
 	uint64_t spread;
-	uint64_t slack;
 	bool is_mixed;
 };
 
@@ -157,6 +159,7 @@ struct place_pages place_free_pages(const struct place *p, int node, uint64_t pa
 /**
  * struct place_share - cores that one guest takes of one node
  * @kind: of this kind only, or PLACE_ANY_KIND
+ * @ways: that the guest asks for of each of its L3s
  * @ret:  receives @cores core indices; NULL: count only
  */
 struct place_share {
@@ -164,6 +167,7 @@ struct place_share {
 	unsigned int cores;
 	int kind;
 	unsigned int guest;
+	unsigned int ways;
 	int *ret;
 };
 
@@ -179,7 +183,8 @@ struct place_packing {
  * place_pack() - which cores the shares get, of those free in @p; all shares fit (by count)
  *
  * Per node the larger shares first: quiet cores, fewest L3s, the fullest of those that do; an even
- * split over L3s, which the guest can be shown as it is, may take one L3 more than the fewest.
+ * split over L3s, which the guest can be shown as it is, may take one L3 more than the fewest. L3s whose
+ * ways are given away are left to others where the rest is enough.
  * @shares: brought into the order in which they are served
  */
 void place_pack(const struct place *p, struct place_share *shares, size_t n,
@@ -194,6 +199,12 @@ void place_pack(const struct place *p, struct place_share *shares, size_t n,
  */
 int place_check_device(const struct place *p, const struct spec *s, const struct place_choice *c,
 		       const struct spec_device *want, struct place_dev dev, struct cv_error *err);
+/**
+ * place_check_regions() - does the IOMMU group of a device leave the addresses that the memory of @s needs?
+ * Only what no choice of other devices could change: plan_set_memory_map() judges all of them together.
+ * Return: 0; -ENOSPC with @err IOVA_RESERVED.
+ */
+int place_check_regions(const struct place *p, const struct spec *s, int dev, struct cv_error *err);
 /** place_is_idle() - readable, not in quarantine, neither leased nor held; other rules may still refuse. */
 bool place_is_idle(const struct place *p, int dev);
 /** place_is_chosen() - false for an entry of @c->devs that has no function yet. */

@@ -144,6 +144,8 @@ static int run(struct run *x, struct plan *plans)
 		r = choose(x);
 	for (size_t i = 0; i < x->n && r == 0; i++)
 		r = finish(x, i, &plans[i]);
+	if (r == 0)
+		r = plan_check_caches(x->p.inv, plans, x->n, x->err);
 	/* last, because the number of VFs to make depends on all plans */
 	for (size_t i = 0; i < x->n && r == 0; i++)
 		r = plan_set_steps(&plans[i], &x->p);

@@ -375,6 +375,8 @@ int search_run(struct search *x, bool is_first)
 	r = make_options(x, true, &all);
 	if (r == 0 && all)
 		search_options(x, is_first);
+	for (size_t i = 0; i < x->n && !x->found; i++)
+		x->is_ended |= x->guests[i].is_limited; /* a set that was not looked at may do */
 	return r;
 }
 

@@ -102,8 +102,14 @@ void search_pack(struct search *x, struct place_choice *ret_choices, struct sear
 		int *to = ret_choices ? ret_choices[g].cores : NULL;
 
 		for (size_t i = 0; o && i < o->n; i++) {
-			x->shares[n++] = (struct place_share){ o->nodes[i], o->cores[i], o->kind, g,
-							       to };
+			x->shares[n++] = (struct place_share){
+				.node = o->nodes[i],
+				.cores = o->cores[i],
+				.kind = o->kind,
+				.guest = g,
+				.ways = x->specs[g].l3_ways,
+				.ret = to,
+			};
 			to = to ? to + o->cores[i] : NULL;
 		}
 	}
@@ -217,6 +223,7 @@ static bool same_spec(const struct spec *a, const struct spec *b)
 {
 	if (a->cpus != b->cpus || a->memory != b->memory || a->page_size != b->page_size ||
 	    a->split != b->split || a->n_nodes != b->n_nodes || a->n_devices != b->n_devices ||
+	    a->l3_ways != b->l3_ways ||
 	    memcmp(a->nodes, b->nodes, a->n_nodes * sizeof(a->nodes[0])) != 0)
 		return false;
 	for (size_t i = 0; i < a->n_devices; i++)

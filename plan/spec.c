@@ -18,7 +18,6 @@
 #define MAX_CORES 4096
 #define MAX_NODE 1023
 #define MAX_L3_WAYS 64
-#define MAX_MEMORY (UINT64_C(1) << 50)
 
 /* Keys of the format that no part of this carve acts on yet. */
 static const char *const not_built[] = { "disks", "net", "shares", "vsock" };
@@ -56,7 +55,7 @@ static int check_memory(const struct source *s, const char *text, const struct s
 {
 	char page[CV_SIZE_MAX], wanted[64];
 
-	if (!spec->memory || spec->memory > MAX_MEMORY)
+	if (!spec->memory || spec->memory > SPEC_MAX_MEMORY)
 		return value_refuse(s, "memory", text, "more than 0 and at most 1024T");
 	/* not given: the planner checks against the site's */
 	if (!spec->page_size || spec->memory % spec->page_size == 0)

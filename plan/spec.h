@@ -11,6 +11,7 @@
 #include "base/error.h"
 
 #define SPEC_VERSION 1
+#define SPEC_MAX_MEMORY (UINT64_C(1) << 50) /* bytes of one guest */
 
 enum spec_smt {
 	SPEC_SMT_SIBLINGS,     /* all threads of each core become vCPUs */

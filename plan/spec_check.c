@@ -29,12 +29,13 @@ static int check_memory(const struct spec *s, struct cv_error *err)
 {
 	char size[CV_SIZE_MAX], page[CV_SIZE_MAX];
 
-	if (s->cpus && s->page_size && s->memory && s->memory % s->page_size == 0)
+	if (s->cpus && s->page_size && s->memory && s->memory <= SPEC_MAX_MEMORY &&
+	    s->memory % s->page_size == 0)
 		return 0;
 	cv_fail(err, -EINVAL, CV_EXIT_USAGE, "BAD_SIZE", s->name,
 		"a guest has at least one core, and memory in whole pages");
 	cv_error_found(err, "%u cores, %s", s->cpus, cv_format_size(s->memory, size));
-	cv_error_wanted(err, "a multiple of %s", cv_format_size(s->page_size, page));
+	cv_error_wanted(err, "a multiple of %s, at most 1024T", cv_format_size(s->page_size, page));
 	cv_error_hint(err, "change cpus:, memory: or page_size:");
 	return -EINVAL;
 }

@@ -68,8 +68,8 @@ static int set_memory(struct assignment *a)
 	uint64_t bytes;
 	int r = size_of(a, &bytes);
 
-	if (r == 0 && bytes == 0)
-		return wanted(a, "a size such as 16G");
+	if (r == 0 && (bytes == 0 || bytes > SPEC_MAX_MEMORY))
+		return wanted(a, "a size such as 16G, at most 1024T");
 	for (size_t i = 0; r == 0 && i < a->w->n_specs; i++)
 		a->w->specs[i].memory = bytes;
 	return r;
@@ -240,6 +240,20 @@ static struct inv_pool *pool_of(struct inv_node *n, uint64_t page_size)
 	return &n->pools[n->n_pools++];
 }
 
+/* Those count as taken, touched or not: what is free is free beside them. */
+static uint64_t leased_pages(const struct inventory *inv, int node, uint64_t page_size)
+{
+	uint64_t sum = 0;
+
+	for (size_t l = 0; l < inv->n_leases; l++)
+		for (size_t i = 0; i < inv->leases[l].n_pages; i++) {
+			const struct cv_lease_pages *p = &inv->leases[l].pages[i];
+
+			sum += p->node == node && p->page_size == page_size ? p->pages : 0;
+		}
+	return sum;
+}
+
 static int set_pages(struct assignment *a)
 {
 	uint64_t bytes, pages;
@@ -255,9 +269,10 @@ static int set_pages(struct assignment *a)
 	struct inv_pool *pool = pool_of(n, bytes);
 	if (!pool)
 		return wanted(a, "a page size that the node has");
+	uint64_t leased = leased_pages(a->w->inv, n->id, bytes);
 	pool->free = pages;
-	if (pool->total < pages)
-		pool->total = pages;
+	if (pool->total < pages + leased)
+		pool->total = pages + leased;
 	return 0;
 }
 

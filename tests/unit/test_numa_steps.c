@@ -553,6 +553,24 @@ static void test_pin(void **state)
 	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
 }
 
+/* What a real-time vCPU made is normal again before it comes to the cores of the host. */
+static void test_place_ends_real_time(void **state)
+{
+	struct fake *f = *state;
+	_cleanup_json_ json_t *prior = apply_root(f);
+	const struct sched_param one = { .sched_priority = 1 };
+	cpu_set_t all;
+
+	if (sched_setscheduler(0, SCHED_FIFO, &one) < 0)
+		skip(); /* this machine gives no real-time policy to its users */
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	assert_int_equal(apply_vm(f, "a", cpus_a, NULL), 0);
+	tree_putf(&f->tree, "Name:\tx\nCpus_allowed_list:\t0\n", "/proc/%d/status", gettid());
+	(void)nu_place_vmm_thread(f->root, "a", gettid(), NULL); /* CPUs this machine may lack */
+	assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 /* huge pages */
 
 static int apply_pages(struct fake *f, const char *vm, const char *value, struct cv_error *err)
@@ -740,6 +758,7 @@ int main(void)
 		FAKE_TEST(test_cgroup_without_exclusive),
 		FAKE_TEST(test_processes),
 		FAKE_TEST(test_pin),
+		FAKE_TEST(test_place_ends_real_time),
 		FAKE_TEST(test_pages_free_ones_first),
 		FAKE_TEST(test_pages_of_other_leases),
 		FAKE_TEST(test_pages_short),

@@ -283,6 +283,24 @@ static void contradictions_of_tree_and_map_are_refused(void **state)
 	}
 }
 
+static void rt_priority_is_optional_and_in_range(void **state)
+{
+	static const int bad[] = { -1, 0, 99 };
+	_cleanup_json_ json_t *j = case_json("smt");
+	_cleanup_plan_ struct plan p = { 0 };
+	struct cv_error err;
+
+	(void)state;
+	assert_int_equal(json_integer_value(json_object_get(j, "rt_priority")), 2);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(bad); i++) {
+		json_object_set_new(j, "rt_priority", json_integer(bad[i]));
+		check_damaged(j, "rt_priority", "out of range");
+	}
+	json_object_del(j, "rt_priority");
+	assert_int_equal(plan_from_json(j, "plan.json", &p, &err), 0);
+	assert_int_equal(p.rt_priority, 0);
+}
+
 /* Host texts may be no UTF-8: the plan is written all the same. */
 static void any_bytes_in_reasons(void **state)
 {
@@ -304,6 +322,7 @@ int main(void)
 		cmocka_unit_test(each_damage_is_refused),
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(contradictions_of_tree_and_map_are_refused),
+		cmocka_unit_test(rt_priority_is_optional_and_in_range),
 		cmocka_unit_test(any_bytes_in_reasons),
 	};
 

@@ -281,6 +281,13 @@ static void no_housekeeping(struct bench *b)
 	b->site.housekeeping = 0;
 }
 
+/* Real-time vCPUs would leave nothing to the host on their node. */
+static void realtime_without_housekeeping(struct bench *b)
+{
+	b->spec.rt_priority = 1;
+	b->site.housekeeping = 0;
+}
+
 static void too_many_devices(struct bench *b)
 {
 	ib_dev(&b->inv, IB_IGB0)->sriov.total = 256;
@@ -396,6 +403,9 @@ static const struct refusal {
 	  "boot: {kernel", "/etc/carve/carve.yaml" },
 	{ "no housekeeping", no_housekeeping, "NO_HOUSEKEEPING", CV_EXIT_PRECONDITION, -ENOSPC,
 	  "vm", "0 housekeeping cores", "at least one", "housekeeping_cores" },
+	{ "real time without housekeeping", realtime_without_housekeeping, "NO_HOUSEKEEPING",
+	  CV_EXIT_PRECONDITION, -ENOSPC, "vm", "0 housekeeping cores", "at least one",
+	  "housekeeping_cores" },
 	{ "too many devices", too_many_devices, "TOO_MANY_DEVICES", CV_EXIT_PRECONDITION, -ENOSPC,
 	  "vm", "256 bus numbers for 255 devices", "at most 255", "fewer devices" },
 	{ "MAC of a whole function", mac_of_a_whole_function, "NOT_A_NIC_VF", CV_EXIT_USAGE,

@@ -149,6 +149,24 @@ static void housekeeping_is_kept(void **state)
 }
 
 /* Where a guest holds the first core, another one is kept for the VMMs' threads. */
+/* A core of each node of the guest stays with the host, whose threads the vCPUs would not let run. */
+static void realtime_leaves_a_core_of_each_node(void **state)
+{
+	struct bench *b = *state;
+
+	ib_emulated(&b->inv, false);
+	b->specs[0] = ib_spec("a", 6, 2 * IB_1G, IB_2M);
+	b->specs[0].rt_priority = 7;
+	make_ok(b, 1);
+	assert_int_equal(b->plans[0].rt_priority, 7);
+	assert_list(&b->plans[0].host_cpus, "1-3,5-7");
+	assert_list(&b->plans[0].vmm_cpus, "0,4");
+	assert_true(has_reason(b->plans[0].reasons, b->plans[0].n_reasons, "real time",
+			       "SCHED_FIFO 7"));
+	assert_true(has_reason(b->plans[0].reasons, b->plans[0].n_reasons, "real time",
+			       "kernel.sched_rt_runtime_us"));
+}
+
 static void housekeeping_is_never_leased(void **state)
 {
 	struct bench *b = *state;
@@ -667,6 +685,7 @@ int main(void)
 		TEST(whole_cores_keep_siblings),
 		TEST(one_per_core_idles_siblings),
 		TEST(housekeeping_is_kept),
+		TEST(realtime_leaves_a_core_of_each_node),
 		TEST(housekeeping_is_never_leased),
 		TEST(memory_sits_with_the_cores),
 		TEST(cached_files_are_room),

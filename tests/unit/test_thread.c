@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -92,6 +94,32 @@ static void test_not_taken(void **state)
 	assert_string_equal(err.wanted, "FIFO 1");
 }
 
+/* A user without the right to it: the kernel's own refusal. */
+static void test_refused(void **state)
+{
+	const struct rlimit none = { 0, 0 };
+	struct cv_error err = { 0 };
+	int status = 0;
+	pid_t child;
+
+	if (geteuid() != 0)
+		skip(); /* test_set may have seen it */
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (setrlimit(RLIMIT_RTPRIO, &none) < 0 || setresuid(65534, 65534, 65534) < 0)
+			_exit(2);
+		_exit(nu_thread_set_policy(NULL, self(), 1, &err) == -EPERM &&
+				      strcmp(err.code, "EPERM_RT") == 0 &&
+				      strcmp(err.found, "uid 65534, RLIMIT_RTPRIO 0") == 0 &&
+				      err.exit == CV_EXIT_PERMISSION && err.hint[0]
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void test_gone(void **state)
 {
 	_cleanup_(cv_sysroot_closep) struct cv_sysroot *root = NULL;
@@ -105,9 +133,8 @@ static void test_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set),
-		cmocka_unit_test(test_normal_stays),
-		cmocka_unit_test(test_not_taken),
+		cmocka_unit_test(test_set),	  cmocka_unit_test(test_normal_stays),
+		cmocka_unit_test(test_not_taken), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_gone),
 	};
 

@@ -161,6 +161,18 @@ static void leases_end(void **state)
 	assert_int_equal(f->inv.n_leases, 0);
 }
 
+/* Free is what a guest can have, beside the pages of leases. */
+static void leased_pages_are_not_free(void **state)
+{
+	struct fixture *f = *state;
+	const struct inv_pool *pool = inv_find_pool(&f->inv.nodes[1], IB_1G);
+
+	ib_lease_pages(ib_lease(&f->inv, "x", "u", ""), 1, IB_1G, 2);
+	apply(f, "node.1.pages.1G=2");
+	assert_int_equal(pool->free, 2);
+	assert_int_equal(pool->total, 4);
+}
+
 /* The values refused, and what the error wants instead. */
 static void bad_values_are_refused(void **state)
 {
@@ -171,6 +183,7 @@ static void bad_values_are_refused(void **state)
 		{ "cpus=lots", "BAD_WHAT_IF", "1 to" },
 		{ "cpus", "NO_VALUE", "KEY=VALUE" },
 		{ "memory=1.5G", "BAD_WHAT_IF", "16G" },
+		{ "memory=2048T", "BAD_WHAT_IF", "1024T" },
 		{ "memory=0", "BAD_WHAT_IF", "16G" },
 		{ "page_size=4K", "BAD_WHAT_IF", "2M or 1G" },
 		{ "smt=off", "BAD_WHAT_IF", "one-per-core" },
@@ -238,9 +251,9 @@ static void a_plan_follows(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(specs_change),   TEST(nodes_change), TEST(devices_change),
-		TEST(host_changes),   TEST(leases_end),	  TEST(bad_values_are_refused),
-		TEST(a_plan_follows),
+		TEST(specs_change),	      TEST(nodes_change),   TEST(devices_change),
+		TEST(host_changes),	      TEST(leases_end),	    TEST(leased_pages_are_not_free),
+		TEST(bad_values_are_refused), TEST(a_plan_follows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
