@@ -28,14 +28,27 @@ struct outcome {
 	int result;
 };
 
+/** struct mapping - shared memory for the outcomes of @n children */
 struct mapping {
-	struct outcome *outcome;
+	struct outcome *outcomes;
+	size_t n;
 };
+
+static int map(size_t n, struct mapping *ret)
+{
+	void *page = mmap(NULL, n * sizeof(*ret->outcomes), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	*ret = (struct mapping){ .outcomes = page, .n = n };
+	return 0;
+}
 
 static void unmap(struct mapping *m)
 {
-	if (m->outcome)
-		munmap(m->outcome, sizeof(*m->outcome));
+	if (m->outcomes)
+		munmap(m->outcomes, m->n * sizeof(*m->outcomes));
 }
 
 static void reset_signals(void)
@@ -154,38 +167,76 @@ static int abandon(int pidfd)
 	return -ETIMEDOUT;
 }
 
-int cv_child_run(int (*fn)(void *arg), void *arg, unsigned int deadline_ms, int *ret_result)
+/* Return: a pidfd, -errno. */
+static int start(int (*fn)(void *arg), void *arg, struct outcome *outcome)
 {
-	_cleanup_(unmap) struct mapping map = { 0 };
-	_cleanup_close_ int pidfd = -1;
 	pid_t parent = getpid();
-	void *page;
-	pid_t pid;
-	int rc;
+	pid_t pid = fork();
+	int pidfd;
 
-	page = mmap(NULL, sizeof(*map.outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		    -1, 0);
-	if (page == MAP_FAILED)
-		return -errno;
-	map.outcome = page;
-	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (!pid)
-		run_child(fn, arg, parent, map.outcome);
+		run_child(fn, arg, parent, outcome);
 	/* The pid cannot be reused before it is waited for. */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0) {
-		rc = -errno;
+		int rc = -errno;
+
 		kill(pid, SIGKILL);
 		return rc;
 	}
-	rc = wait_end(pidfd, deadline_ms);
+	return pidfd;
+}
+
+static int finish(int pidfd, const struct outcome *outcome, unsigned int ms, int *ret_result)
+{
+	int rc = wait_end(pidfd, ms);
+
 	if (rc)
 		return abandon(pidfd);
 	reap(pidfd, 0);
-	if (!map.outcome->is_set)
+	if (!outcome->is_set)
 		return -EIO;
-	*ret_result = map.outcome->result;
+	*ret_result = outcome->result;
+	return 0;
+}
+
+int cv_child_run(int (*fn)(void *arg), void *arg, unsigned int deadline_ms, int *ret_result)
+{
+	_cleanup_(unmap) struct mapping m = { 0 };
+	_cleanup_close_ int pidfd = -1;
+	int rc = map(1, &m);
+
+	if (rc)
+		return rc;
+	pidfd = start(fn, arg, m.outcomes);
+	return pidfd < 0 ? pidfd : finish(pidfd, m.outcomes, deadline_ms, ret_result);
+}
+
+int cv_children_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned int deadline_ms,
+		    int *ret_results)
+{
+	_cleanup_(unmap) struct mapping m = { 0 };
+	_cleanup_free_ int *pidfds = calloc(n + 1, sizeof(*pidfds));
+	int64_t end = cv_now_ms() + deadline_ms;
+	int rc = pidfds ? map(n ? n : 1, &m) : -ENOMEM;
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		pidfds[i] = start(fn, args[i], &m.outcomes[i]);
+	for (size_t i = 0; i < n; i++) {
+		int64_t left = end - cv_now_ms();
+
+		rc = pidfds[i];
+		if (rc >= 0) {
+			rc = finish(pidfds[i], &m.outcomes[i], left > 0 ? (unsigned int)left : 0,
+				    &ret_results[i]);
+			close(pidfds[i]);
+		}
+		if (rc < 0)
+			ret_results[i] = rc;
+	}
 	return 0;
 }

@@ -3,6 +3,8 @@
 #ifndef CARVE_BASE_CHILD_H
 #define CARVE_BASE_CHILD_H
 
+#include <stddef.h>
+
 /**
  * cv_child_run() - run @fn(@arg) in a forked child and wait for at most @deadline_ms
  * @fn: returns 0..255 or -1..-255 (an -errno); runs in the child only, must not use stdio
@@ -14,5 +16,15 @@
  * Return: 0 and *@ret_result on completion, -ETIMEDOUT, or -errno of fork.
  */
 int cv_child_run(int (*fn)(void *arg), void *arg, unsigned int deadline_ms, int *ret_result);
+
+/**
+ * cv_children_run() - the same for @n jobs at once, which share one deadline
+ * @args:        one per child
+ * @ret_results: one per child: what @fn returned, or what cv_child_run() would have
+ *
+ * Return: 0, -ENOMEM, -errno when there is no memory to share; then no child ran.
+ */
+int cv_children_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned int deadline_ms,
+		    int *ret_results);
 
 #endif

@@ -200,14 +200,17 @@ static int fail_held(const struct cv_lease *held, const char *object, struct cv_
 {
 	const struct cv_owner *o = &held->owner;
 
-	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", object, "it is leased to VM %s",
-		held->name);
+	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", object,
+		cv_lease_is_vm(held) ? "it is leased to VM %s" : "it is held by %s", held->name);
 	cv_error_found(err, "lease %s of user %s (uid %u), %s%s", held->name,
 		       o->user[0] ? o->user : "unknown", (unsigned int)o->uid,
 		       o->job[0] ? "job " : "no job", o->job);
 	cv_error_wanted(err, "not leased");
-	cv_error_hint(err, "stop VM %s first (carve stop %s), or choose others", held->name,
-		      held->name);
+	if (cv_lease_is_vm(held))
+		cv_error_hint(err, "stop VM %s first (carve stop %s), or choose others", held->name,
+			      held->name);
+	else
+		cv_error_hint(err, "give it back first (carve device release), or choose others");
 	return -EBUSY;
 }
 

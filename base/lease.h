@@ -4,6 +4,7 @@
 #ifndef CARVE_BASE_LEASE_H
 #define CARVE_BASE_LEASE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,11 @@ struct cv_lease {
 };
 
 void cv_lease_done(struct cv_lease *l);
+/** cv_lease_is_vm() - of a VM; one without CPUs is of a change of devices (carve device, carve vf) */
+static inline bool cv_lease_is_vm(const struct cv_lease *l)
+{
+	return !cv_cpuset_is_empty(&l->cpus);
+}
 
 /**
  * cv_lease_write() - write CV_LEASE_DIR/NAME.json

@@ -18,8 +18,8 @@
 
 int cv_state_prepare(struct cv_sysroot *r, struct cv_error *err)
 {
-	static const char *const dirs[] = { CV_VM_DIR, CV_LEASE_DIR, CV_SHARED_DIR,
-					    CV_QUARANTINE_DIR };
+	static const char *const dirs[] = { CV_VM_DIR, CV_OPERATION_DIR, CV_LEASE_DIR,
+					    CV_SHARED_DIR, CV_QUARANTINE_DIR };
 
 	for (size_t i = 0; i < CV_ARRAY_SIZE(dirs); i++) {
 		int rc = cv_mkdir_p(r, dirs[i], 0755);
@@ -95,23 +95,45 @@ bool cv_state_is_stale(struct cv_sysroot *r)
 	       !cv_boot_id_read(r, now, NULL) && strcmp(kept, now);
 }
 
+/* Adds those of @more that are not in @names yet. */
+static int add_names(struct cv_strv *names, const struct cv_strv *more)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < more->n && !rc; i++)
+		if (!cv_strv_has(names, more->v[i]))
+			rc = cv_strv_add(names, more->v[i]);
+	return rc;
+}
+
+static int add_entries(struct cv_sysroot *r, const char *dir, struct cv_strv *names,
+		       struct cv_error *err)
+{
+	_cleanup_strv_ struct cv_strv entries = { 0 };
+	int rc = cv_list(r, dir, &entries);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (!rc)
+		rc = add_names(names, &entries);
+	return rc ? cv_fail_errno(err, rc, dir, "cannot list it") : 0;
+}
+
 int cv_state_names(struct cv_sysroot *r, struct cv_strv *ret, struct cv_error *err)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	_cleanup_strv_ struct cv_strv leases = { 0 };
-	int rc = cv_list(r, CV_VM_DIR, &names);
+	int rc = add_entries(r, CV_VM_DIR, &names, err);
 
-	if (rc && rc != -ENOENT)
-		return cv_fail_errno(err, rc, CV_VM_DIR, "cannot list the VMs");
-	rc = cv_lease_list(r, &leases, err);
+	if (!rc)
+		rc = add_entries(r, CV_OPERATION_DIR, &names, err);
+	if (!rc)
+		rc = cv_lease_list(r, &leases, err);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < leases.n; i++) {
-		if (!cv_strv_has(&names, leases.v[i]))
-			rc = cv_strv_add(&names, leases.v[i]);
-		if (rc)
-			return cv_fail_errno(err, rc, CV_LEASE_DIR, "cannot list the leases");
-	}
+	rc = add_names(&names, &leases);
+	if (rc)
+		return cv_fail_errno(err, rc, CV_LEASE_DIR, "cannot list the leases");
 	cv_strv_sort(&names);
 	*ret = names;
 	names = (struct cv_strv){ 0 };
@@ -137,7 +159,8 @@ static int drop_below(struct cv_sysroot *r, const char *dir, struct cv_error *er
 
 static int drop_all(struct cv_sysroot *r, struct cv_strv *ret_dropped, struct cv_error *err)
 {
-	static const char *const dirs[] = { CV_SHARED_DIR, CV_LEASE_DIR, CV_VM_DIR };
+	static const char *const dirs[] = { CV_SHARED_DIR, CV_LEASE_DIR, CV_OPERATION_DIR,
+					    CV_VM_DIR };
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	int rc = cv_state_names(r, &names, err);
 

@@ -11,6 +11,7 @@
 
 #define CV_RUN_DIR "/run/carve"
 #define CV_VM_DIR CV_RUN_DIR "/vm"
+#define CV_OPERATION_DIR CV_RUN_DIR "/operations" /* changes of devices outside of any VM */
 #define CV_LEASE_DIR CV_RUN_DIR "/leases"
 #define CV_SHARED_DIR CV_RUN_DIR "/shared"
 #define CV_LOCK_FILE CV_RUN_DIR "/lock"
@@ -35,11 +36,12 @@ int cv_state_lock(struct cv_sysroot *r, unsigned int wait_ms, int *ret_fd, struc
  * Context: for readers without the lock; who holds it calls cv_state_drop_stale().
  */
 bool cv_state_is_stale(struct cv_sysroot *r);
-/** cv_state_names() - every VM that has a directory or a lease, sorted, stale or not. */
+/** cv_state_names() - every VM and operation that has a directory or a lease, sorted, stale or not. */
 int cv_state_names(struct cv_sysroot *r, struct cv_strv *ret, struct cv_error *err);
 /**
- * cv_state_drop_stale() - remove VMs, leases and shared changes of an earlier boot, note this boot
- * @ret_dropped: names of the VMs, empty when there was nothing; quarantine is kept
+ * cv_state_drop_stale() - remove VMs, operations, leases and shared changes of an earlier boot, note
+ * this boot
+ * @ret_dropped: names of VMs and operations, empty when there was nothing; quarantine is kept
  * Context: the node lock is held, nothing was read before.
  * Return: 0, -errno: what is left is still stale, the next call goes on.
  */

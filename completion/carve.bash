@@ -1,30 +1,34 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Completion of carve(1). Every word comes from the command itself: carve __complete [VERB] prints
-# verbs or options, with a leading @ what completes the arguments of a verb, and in lines
-# "@value --OPTION WORD..." the values of an option, or one word in capitals for what it takes.
+# Completion of carve(1). Every word comes from the command itself: carve __complete [VERB [VERB]]
+# prints verbs or options, with a leading @ what completes the arguments of a verb (@inner: the verbs
+# among the words), and in lines "@value --OPTION WORD..." the values of an option, or one word in
+# capitals for what it takes.
 
-# The verb on the command line so far; skips the options and the values of global ones.
-_carve_verb() {
-	local i
+# The verbs on the command line so far, one per line: the first two words that are neither options
+# nor values of global ones. A verb without verbs of its own does not care for the second.
+_carve_verbs() {
+	local i found=0
 
-	for ((i = 1; i < COMP_CWORD; i++)); do
+	for ((i = 1; i < COMP_CWORD && found < 2; i++)); do
 		case ${COMP_WORDS[i]} in
 		--sysroot) ((i++)) ;;
 		-*) ;;
 		*)
 			echo "${COMP_WORDS[i]}"
-			return
+			((found++))
 			;;
 		esac
 	done
 }
 
-# _carve_words PROGRAM KIND: candidates for an argument
+# _carve_words PROGRAM KIND WORDS VERB...: candidates for an argument
 _carve_words() {
 	case $2 in
 	@vm) "$1" list --names 2>/dev/null ;;
-	@verb) "$1" __complete 2>/dev/null | grep -v '^--' ;;
+	@device) "$1" device list --names --vfs 2>/dev/null ;;
+	@inner) grep -v '^--' <<<"$3" ;;
+	@verb) "$1" __complete "${@:5}" 2>/dev/null | grep -v '^[-@]' ;;
 	esac
 }
 
@@ -39,12 +43,12 @@ _carve_value() {
 }
 
 _carve() {
-	local program=$1 current=${COMP_WORDS[COMP_CWORD]} verb words kind value
+	local program=$1 current=${COMP_WORDS[COMP_CWORD]} verbs words kind value
 	local previous=${COMP_WORDS[COMP_CWORD - 1]}
 
 	COMPREPLY=()
-	verb=$(_carve_verb)
-	words=$("$program" __complete ${verb:+"$verb"} 2>/dev/null)
+	mapfile -t verbs < <(_carve_verbs)
+	words=$("$program" __complete "${verbs[@]}" 2>/dev/null)
 	value=$(_carve_value "$previous" "$words" | head -n 1)
 	kind=$(grep '^@' <<<"$words" | grep -v '^@value ')
 	words=$(grep -v '^@' <<<"$words")
@@ -55,8 +59,9 @@ _carve() {
 	elif [[ -n $value ]]; then
 		return
 	elif [[ $current != -* ]]; then
-		[[ -z $verb ]] && words=$(grep -v '^--' <<<"$words")
-		[[ -n $verb ]] && words=$(_carve_words "$program" "$kind")
+		[[ ${#verbs[@]} -eq 0 ]] && words=$(grep -v '^--' <<<"$words")
+		[[ ${#verbs[@]} -gt 0 ]] &&
+			words=$(_carve_words "$program" "$kind" "$words" "${verbs[@]}")
 	fi
 	if [[ $kind == @file && $current != -* ]]; then
 		compopt -o filenames 2>/dev/null

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/state.h"
 #include "plan/placement.h"
 
 #define MAX_NAMED 8 /* group members named in one message */
@@ -81,7 +80,7 @@ static int rule_healthy(const struct rule_ctx *x, struct cv_error *err)
 			"the device is in quarantine");
 		cv_error_found(err, "%s", x->d->quarantine);
 		cv_error_wanted(err, "a device that is not in quarantine");
-		cv_error_hint(err, "check the device, then remove its file in " CV_QUARANTINE_DIR);
+		cv_error_hint(err, "carve device clear %s looks at it again", x->bdf);
 		return -EPERM;
 	}
 	if (!x->d->is_unreadable)
@@ -98,12 +97,16 @@ static int fail_leased(const struct rule_ctx *x, const struct cv_lease *l, struc
 {
 	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", x->bdf, "the device is leased already");
 	if (l)
-		cv_error_found(err, "lease of VM %s, user %s%s%s", l->name, l->owner.user,
-			       l->owner.job[0] ? ", job " : "", l->owner.job);
+		cv_error_found(err, "lease of %s%s, user %s%s%s", cv_lease_is_vm(l) ? "VM " : "",
+			       l->name, l->owner.user, l->owner.job[0] ? ", job " : "",
+			       l->owner.job);
 	else
 		cv_error_found(err, "given to another device entry or spec of this plan");
 	cv_error_wanted(err, "a device that no VM has");
-	cv_error_hint(err, "carve list shows who runs; carve stop NAME gives it back");
+	if (l && !cv_lease_is_vm(l))
+		cv_error_hint(err, "carve device release %s gives it back", x->bdf);
+	else
+		cv_error_hint(err, "carve list shows who runs; carve stop NAME gives it back");
 	return -EBUSY;
 }
 

@@ -135,7 +135,9 @@ struct inv_dev {
 	int vf_index; /* VF: number below its PF, else -1 */
 	char netdev[INV_TEXT];
 	bool net_up, net_carrier;
-	char name[96]; /* pci.ids names, "" unknown */
+	bool has_d3cold;   /* the kernel may cut its power: d3cold_allowed is there */
+	bool is_switchdev; /* PF: its VFs are ports of a switch that is managed by others */
+	char name[96];	   /* pci.ids names, "" unknown */
 	char serial[INV_TEXT];
 	enum inv_holder_kind holder_kind;
 	char holder[160]; /* plain words: "/dev/nvme0n1p1 mounted on /scratch" */

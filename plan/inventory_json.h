@@ -9,6 +9,8 @@
 
 /** inv_dev_json() - the PCI function at an index. Return: a new reference, or NULL. */
 struct json_t *inv_dev_json(const struct inventory *inv, size_t i);
+/** inv_holder_name() - "none", "mount", "netdev", "process", "foreign" */
+const char *inv_holder_name(enum inv_holder_kind kind);
 /** inv_json_number() - null for -1. Return: a new reference, or NULL. */
 struct json_t *inv_json_number(int value);
 

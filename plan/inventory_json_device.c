@@ -21,7 +21,7 @@ static const char *port_name(enum inv_port port)
 	return names[port];
 }
 
-static const char *holder_name(enum inv_holder_kind kind)
+const char *inv_holder_name(enum inv_holder_kind kind)
 {
 	static const char *const names[] = {
 		[INV_HOLDER_NONE] = "none",	  [INV_HOLDER_MOUNT] = "mount",
@@ -114,8 +114,9 @@ static json_t *state_json(const struct inv_dev *d)
 			 (int)d->acs_cap, "acs_ctrl", (int)d->acs_ctrl, "acs", d->has_acs, "ats",
 			 d->has_ats, "ats_enabled", d->ats_enabled, "pasid", d->has_pasid,
 			 "pasid_enabled", d->pasid_enabled, "multifunction", d->is_multifunction,
-			 "unreadable", d->is_unreadable, "holder_kind", holder_name(d->holder_kind),
-			 "holder", cv_json_string(d->holder), "quarantine",
+			 "unreadable", d->is_unreadable, "holder_kind",
+			 inv_holder_name(d->holder_kind), "holder", cv_json_string(d->holder),
+			 "quarantine",
 			 d->is_quarantined ? cv_json_string(d->quarantine) : json_null());
 }
 

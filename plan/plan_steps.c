@@ -152,6 +152,55 @@ static int bind_group_mates(struct plan *plan, const struct place *p, const stru
 	return r;
 }
 
+/* Before all that is done with a function itself: its revert is the last, and judges the result. */
+static int add_health(struct plan *plan, const struct place *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < plan->n_devices && r == 0; i++) {
+		int dev = inv_find_dev(p->inv, plan->devices[i].host);
+		char bdf[CV_BDF_MAX];
+
+		r = add_step(plan, "health", cv_format_bdf(plan->devices[i].host, bdf),
+			     dev < 0 ? "" : p->inv->devs[dev].driver,
+			     "%s comes back as good as it was", plan->devices[i].id);
+	}
+	return r;
+}
+
+static int add_hooks(struct plan *plan, const char *object, const char *why)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	_cleanup_free_ char *value = NULL;
+	char bdf[CV_BDF_MAX];
+
+	for (size_t i = 0; i < plan->n_devices; i++)
+		if (cv_strv_add(&names, cv_format_bdf(plan->devices[i].host, bdf)) < 0)
+			return -ENOMEM;
+	value = cv_strv_join(&names, " ");
+	return value ? add_step(plan, "hooks", object, value, "%s", why) : -ENOMEM;
+}
+
+/* A function that slept deeply may not wake up under a driver that knows nothing of it. A VF has no
+ * power states of its own (SR-IOV 1.1 section 2.4). */
+static int add_power(struct plan *plan, const struct place *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < plan->n_devices && r == 0; i++) {
+		int dev = inv_find_dev(p->inv, plan->devices[i].host);
+		char bdf[CV_BDF_MAX], path[96];
+
+		if (dev < 0 || plan->devices[i].is_vf || !p->inv->devs[dev].has_d3cold)
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/d3cold_allowed",
+			 cv_format_bdf(plan->devices[i].host, bdf));
+		r = add_step(plan, "attr", path, "0", "%s stays awake while nobody uses it",
+			     plan->devices[i].id);
+	}
+	return r;
+}
+
 static int add_binding(struct plan *plan, const struct place *p)
 {
 	int r = 0;
@@ -167,6 +216,23 @@ static int add_binding(struct plan *plan, const struct place *p)
 			     plan->user, "the VMM opens the group as this user");
 	}
 	return r;
+}
+
+static int add_devices(struct plan *plan, const struct place *p)
+{
+	int r = 0;
+
+	if (!plan->n_devices)
+		return 0;
+	r = add_health(plan, p);
+	if (r == 0)
+		r = add_hooks(plan, "bind", "what the site does before devices change hands");
+	if (r == 0)
+		r = add_power(plan, p);
+	if (r == 0)
+		r = add_binding(plan, p);
+	return r == 0 ? add_hooks(plan, "ready", "what the site does with devices that are ready")
+		      : r;
 }
 
 static int add_cpus(struct plan *plan)
@@ -227,7 +293,7 @@ int plan_set_steps(struct plan *plan, const struct place *p)
 	if (r == 0)
 		r = add_memory(plan);
 	if (r == 0)
-		r = add_binding(plan, p);
+		r = add_devices(plan, p);
 	if (r == 0)
 		r = add_cpus(plan);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "plan/site_vfs.h"
 #include "plan/source.h"
 #include "plan/spec.h"
 #include "plan/spec_boot.h"
@@ -25,6 +26,21 @@ void site_default(struct site *ret)
 		.page_size = UINT64_C(2) << 20,
 		.lock_wait_s = 60,
 	};
+}
+
+static int copy_vfs(const struct site *from, struct site *to)
+{
+	struct vf_policy *list;
+
+	if (from->n_vfs == 0)
+		return 0;
+	list = calloc(from->n_vfs, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	memcpy(list, from->vfs, from->n_vfs * sizeof(*list));
+	to->vfs = list;
+	to->n_vfs = from->n_vfs;
+	return 0;
 }
 
 /* Texts of @from replace those of @to, so that a refused file changes nothing. */
@@ -80,6 +96,15 @@ static int read_site(const struct source *s, const struct raw_site *raw, struct 
 	return rc ? rc : read_boot(s, raw->boot, site);
 }
 
+/* A list replaces that of an earlier file, also an empty one. */
+static int read_vfs(const struct source *s, const struct raw_site *raw, const struct site *before,
+		    struct site *site)
+{
+	if (source_member(s, 0, "vfs") < 0)
+		return copy_vfs(before, site);
+	return site_read_vfs(s, raw, &site->vfs, &site->n_vfs);
+}
+
 /* Reads into a copy first: @site stays whole when the file is refused. */
 static int read_over(const struct source *s, const struct raw_site *raw, struct site *site)
 {
@@ -88,9 +113,13 @@ static int read_over(const struct source *s, const struct raw_site *raw, struct 
 	int rc;
 
 	next.kernel = next.initrd = next.cmdline = NULL;
+	next.vfs = NULL;
+	next.n_vfs = 0;
 	rc = copy_texts(site, &next);
 	if (!rc)
 		rc = read_site(s, raw, &next);
+	if (!rc)
+		rc = read_vfs(s, raw, site, &next);
 	if (rc)
 		return rc;
 	before = *site;
@@ -124,5 +153,6 @@ void site_done(struct site *s)
 	free(s->kernel);
 	free(s->initrd);
 	free(s->cmdline);
+	free(s->vfs);
 	*s = (struct site){ 0 };
 }

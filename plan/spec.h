@@ -114,12 +114,16 @@ struct inv_dev;
 bool spec_wants(const struct spec *specs, size_t n, const struct inv_dev *d);
 #define _cleanup_spec_ __attribute__((cleanup(spec_done)))
 
+struct vf_policy;
+
 /**
  * struct site - /etc/carve/carve.yaml and conf.d/ (files in name order, later ones override)
  * @housekeeping: cores of each node that are never given away (count), default 1
  * @user:         VMM user when a spec names none
  * @kernel, @initrd, @cmdline: boot default of specs without boot:
  * @lock_wait_s:  seconds to wait for the node lock
+ * @vfs:          @n_vfs entries: what VFs the PFs shall have (carve vf policy); the last file that has
+ *                the list gives all of it
  */
 struct site {
 	unsigned int housekeeping;
@@ -131,6 +135,8 @@ struct site {
 	char hypervisor[64];
 	uint64_t page_size;
 	unsigned int lock_wait_s;
+	struct vf_policy *vfs;
+	size_t n_vfs;
 };
 
 /** site_default() - the built-in values. */

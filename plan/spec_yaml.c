@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "plan/spec_yaml.h"
 #include "plan/value.h"
+#include "plan/vf_policy.h"
 
 #define NEEDED CYAML_FLAG_POINTER
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -101,11 +102,34 @@ static const cyaml_schema_field_t vm_defaults_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t vf_policy_fields[] = {
+	TEXT(OPTIONAL, struct raw_vf_policy, pf),
+	TEXT(OPTIONAL, struct raw_vf_policy, vendor),
+	TEXT(OPTIONAL, struct raw_vf_policy, device),
+	TEXT(OPTIONAL, struct raw_vf_policy, count),
+	TEXT(OPTIONAL, struct raw_vf_policy, autoprobe),
+	TEXT(OPTIONAL, struct raw_vf_policy, vlan),
+	TEXT(OPTIONAL, struct raw_vf_policy, qos),
+	TEXT(OPTIONAL, struct raw_vf_policy, trust),
+	TEXT(OPTIONAL, struct raw_vf_policy, spoofchk),
+	TEXT(OPTIONAL, struct raw_vf_policy, link),
+	TEXT(OPTIONAL, struct raw_vf_policy, min_rate),
+	TEXT(OPTIONAL, struct raw_vf_policy, max_rate),
+	TEXT(OPTIONAL, struct raw_vf_policy, queues),
+	TEXT(OPTIONAL, struct raw_vf_policy, interrupts),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t vf_policy_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_vf_policy, vf_policy_fields),
+};
+
 static const cyaml_schema_field_t site_fields[] = {
 	TEXT(OPTIONAL, struct raw_site, version),
 	MAPPING(struct raw_site, node, site_node_fields),
 	MAPPING(struct raw_site, vm_defaults, vm_defaults_fields),
 	MAPPING(struct raw_site, boot, boot_fields),
+	LIST(struct raw_site, vfs, &vf_policy_entry, VF_POLICY_MAX),
 	TEXT(OPTIONAL, struct raw_site, lock_wait),
 	CYAML_FIELD_END,
 };

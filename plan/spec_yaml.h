@@ -54,11 +54,18 @@ struct raw_vm_defaults {
 	char *user, *page_size, *backend, *hypervisor;
 };
 
+struct raw_vf_policy {
+	char *pf, *vendor, *device, *count, *autoprobe, *vlan, *qos, *trust, *spoofchk, *link,
+		*min_rate, *max_rate, *queues, *interrupts;
+};
+
 struct raw_site {
 	char *version;
 	struct raw_site_node *node;
 	struct raw_vm_defaults *vm_defaults;
 	struct raw_boot *boot;
+	struct raw_vf_policy *vfs;
+	unsigned int vfs_count;
 	char *lock_wait;
 };
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "sriov/function.h"
+#include "sriov/vf_net.h"
 
 #define MAX_NODE 4095 /* far above any kernel's MAX_NUMNODES */
 
@@ -215,7 +216,7 @@ static unsigned int read_width(struct cv_sysroot *root, const char *bdf, const c
 	return width <= 32 ? width : 0;
 }
 
-static void read_link(struct cv_sysroot *root, const char *bdf, struct inv_link *l)
+void sr_device_link(struct cv_sysroot *root, const char *bdf, struct inv_link *l)
 {
 	char text[INV_TEXT];
 
@@ -285,12 +286,13 @@ static void read_netdev(struct cv_sysroot *root, const char *bdf, struct inv_dev
 	/* Reading "carrier" of an interface that is down is EINVAL. */
 	if (cv_read_u64(root, cv_pathf(path, "/sys/class/net/%s/carrier", d->netdev), &value) == 0)
 		d->net_carrier = value == 1;
+	d->is_switchdev = d->sriov.num > 0 && sr_vf_net_is_switchdev(root, bdf);
 }
 
 void sr_device_read(struct cv_sysroot *root, const struct sr_config *c, const struct inv_dev *pf,
 		    bool is_plan, struct inv_dev *d)
 {
-	char bdf[CV_BDF_MAX];
+	char bdf[CV_BDF_MAX], path[CV_PATH_MAX];
 
 	cv_format_bdf(d->bdf, bdf);
 	d->is_shallow = false;
@@ -299,11 +301,13 @@ void sr_device_read(struct cv_sysroot *root, const struct sr_config *c, const st
 		return;
 	if (c->depth != SR_CONFIG_FULL) {
 		read_subsystem(root, bdf, d);
-		read_link(root, bdf, &d->link);
+		sr_device_link(root, bdf, &d->link);
 	}
 	read_binding(root, bdf, d);
 	if (!is_plan)
 		read_override(root, bdf, d);
+	if (!pf && !inv_is_bridge(d))
+		d->has_d3cold = cv_exists(root, sr_path(path, bdf, "d3cold_allowed"));
 	if (d->sriov.total > 0)
 		read_vf_policy(root, bdf, &d->sriov);
 	if (!cut_vf_bars(pf, d))

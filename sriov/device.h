@@ -18,6 +18,12 @@ void sr_device_ids(struct cv_sysroot *root, struct inv_dev *d);
 void sr_device_sriov(struct cv_sysroot *root, struct inv_dev *d);
 
 /**
+ * sr_device_link() - link of a function, by its attributes; the kernel asks the device for them
+ * @bdf: or a path below it: "0000:41:10.0/physfn"
+ */
+void sr_device_link(struct cv_sysroot *root, const char *bdf, struct inv_link *l);
+
+/**
  * sr_device_read() - driver, NUMA node, BARs, reset methods, interface; the function is not shallow
  * any more
  * @c:       of @d: what config space told is not read again

@@ -10,7 +10,7 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/parse.h"
-#include "base/quarantine.h"
+#include "sriov/set_aside.h"
 
 #define PAUSE_MS 10
 
@@ -188,19 +188,14 @@ int sr_read_deadline(struct cv_sysroot *root, const char *path, char *buf, size_
 	return 0;
 }
 
-/* Filled as far as it can be: a device that hangs is set aside even when its owner is not known. */
 static int quarantine(const struct cv_step_env *env, const char *bdf, const char *path,
 		      const char *value, const char *doing)
 {
-	struct cv_quarantine q = { .since = time(NULL) };
+	char reason[160], evidence[CV_PATH_MAX + 64];
 
-	if (cv_parse_bdf(bdf, &q.bdf) < 0)
-		return -EINVAL;
-	snprintf(q.reason, sizeof(q.reason), "%s for VM %s did not finish within %u ms", doing,
-		 env->vm ? env->vm : "?", env->deadline_ms);
-	snprintf(q.evidence, sizeof(q.evidence), "write of \"%s\" to %s", value, path);
-	(void)cv_owner_read(env->root, getuid(), NULL, &q.owner, NULL);
-	return cv_quarantine_add(env->root, &q, NULL);
+	snprintf(reason, sizeof(reason), "%s did not finish within %u ms", doing, env->deadline_ms);
+	snprintf(evidence, sizeof(evidence), "write of \"%.40s\" to %s", value, path);
+	return sr_set_aside(env, bdf, reason, evidence, NULL);
 }
 
 int sr_write(const struct cv_step_env *env, const char *bdf, const char *path, const char *value,

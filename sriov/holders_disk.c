@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,19 +50,6 @@ static bool is_mount_of(const char *line, const char *name, const char *number, 
 	       strncmp(source, "/dev/", 5) == 0 && strcmp(source + 5, name) == 0;
 }
 
-static bool find_mount(const struct use_tables *t, const char *name, const char *number,
-		       char where[256])
-{
-	const char *text = t->mounts;
-	char line[LINE_MAX_BYTES];
-
-	while (sr_take_line(&text, line, sizeof(line))) {
-		if (is_mount_of(line, name, number, where))
-			return true;
-	}
-	return false;
-}
-
 static bool is_swap(const struct use_tables *t, const char *name)
 {
 	const char *text = t->swaps;
@@ -77,41 +65,68 @@ static bool is_swap(const struct use_tables *t, const char *name)
 	return false;
 }
 
-/* Whether the block device is used; says how in @text. */
-static bool is_used(struct cv_sysroot *root, const struct use_tables *t, const char *name,
-		    char *text, size_t size)
-{
-	_cleanup_strv_ struct cv_strv holders = { 0 };
-	char path[CV_PATH_MAX], number[32], where[256];
+/** struct block - a block device, and where its uses are marked; @target: of its link in sysfs */
+struct block {
+	struct cv_sysroot *root;
+	struct sr_marks *m;
+	const char *name;
+	const char *target;
+};
 
-	if (cv_read_into(root, cv_pathf(path, BLOCK_DIR "/%s/dev", name), number, sizeof(number)) <
-	    0)
-		number[0] = '\0';
-	if (find_mount(t, name, number, where)) {
-		snprintf(text, size, "/dev/%s mounted on %s", name, where);
-		return true;
-	}
-	if (is_swap(t, name)) {
-		snprintf(text, size, "/dev/%s is swap space", name);
-		return true;
-	}
-	cv_pathf(path, BLOCK_DIR "/%s/holders", name);
-	if (cv_list(root, path, &holders) < 0 || holders.n == 0)
-		return false;
-	snprintf(text, size, "/dev/%s is used by /dev/%s", name, holders.v[0]);
-	return true;
+static void __attribute__((format(printf, 3, 4)))
+mark_block(const struct block *b, const char *path, const char *fmt, ...)
+{
+	struct sr_holder use = { .kind = INV_HOLDER_MOUNT };
+	va_list args;
+
+	snprintf(use.path, sizeof(use.path), "%s", path);
+	va_start(args, fmt);
+	vsnprintf(use.text, sizeof(use.text), fmt, args);
+	va_end(args);
+	sr_mark_path(b->root, b->m, b->target, &use);
 }
 
-static void mark_block(struct cv_sysroot *root, struct inventory *inv, const struct use_tables *t,
-		       const char *name)
+static void mark_mounts(const struct block *b, const struct use_tables *t)
+{
+	char path[CV_PATH_MAX], number[32], line[LINE_MAX_BYTES], where[256];
+	const char *text = t->mounts;
+
+	cv_pathf(path, BLOCK_DIR "/%s/dev", b->name);
+	if (cv_read_into(b->root, path, number, sizeof(number)) < 0)
+		number[0] = '\0';
+	while (sr_take_line(&text, line, sizeof(line))) {
+		if (is_mount_of(line, b->name, number, where))
+			mark_block(b, where, "/dev/%s mounted on %s", b->name, where);
+	}
+}
+
+static void mark_holders(const struct block *b)
+{
+	_cleanup_strv_ struct cv_strv holders = { 0 };
+	char path[CV_PATH_MAX], node[64];
+
+	if (cv_list(b->root, cv_pathf(path, BLOCK_DIR "/%s/holders", b->name), &holders) < 0)
+		return;
+	for (size_t i = 0; i < holders.n; i++) {
+		snprintf(node, sizeof(node), "/dev/%.50s", holders.v[i]);
+		mark_block(b, node, "/dev/%s is used by %s", b->name, node);
+	}
+}
+
+static void mark_used(struct cv_sysroot *root, struct sr_marks *m, const struct use_tables *t,
+		      const char *name)
 {
 	_cleanup_free_ char *target = NULL;
-	char path[CV_PATH_MAX], text[512];
+	struct block b = { .root = root, .m = m, .name = name };
+	char path[CV_PATH_MAX];
 
 	if (cv_readlink(root, cv_pathf(path, BLOCK_DIR "/%s", name), &target) < 0)
 		return;
-	if (is_used(root, t, name, text, sizeof(text)))
-		sr_mark_path(root, inv, target, INV_HOLDER_MOUNT, text);
+	b.target = target;
+	mark_mounts(&b, t);
+	if (is_swap(t, name))
+		mark_block(&b, "", "/dev/%s is swap space", name);
+	mark_holders(&b);
 }
 
 /** struct open_job - a device node to open as its only user */
@@ -149,30 +164,31 @@ static bool is_free(const struct inventory *inv, const int *devs, size_t n)
  * What no table shows (members of ZFS and btrfs, mounts of other namespaces) still claims its block
  * device. Only nodes of functions that nothing else holds are opened.
  */
-static void mark_claimed(struct cv_sysroot *root, struct inventory *inv, const char *name)
+static void mark_claimed(struct cv_sysroot *root, struct sr_marks *m, const char *name)
 {
 	_cleanup_free_ char *target = NULL;
-	char path[CV_PATH_MAX], text[CV_PATH_MAX + 64];
+	struct block b = { .root = root, .m = m, .name = name };
+	char path[CV_PATH_MAX];
 	struct open_job job = { .root = root, .path = path };
 	int devs[MAX_CONTROLLERS], r;
 	size_t n;
 
 	if (cv_readlink(root, cv_pathf(path, BLOCK_DIR "/%s", name), &target) < 0)
 		return;
-	n = sr_devs_of_path(root, inv, target, devs, MAX_CONTROLLERS);
-	if (!is_free(inv, devs, n))
+	n = sr_devs_of_path(root, m->inv, target, devs, MAX_CONTROLLERS);
+	if (!is_free(m->inv, devs, n))
 		return;
 	cv_pathf(path, "/dev/%s", name);
 	r = sr_child_fill(run_open, &job, sizeof(job), OPEN_MS);
 	if (r != -EBUSY && r != -ETIMEDOUT)
 		return;
-	snprintf(text, sizeof(text), "%s %s", path,
-		 r == -EBUSY ? "is held exclusively by the kernel or a process"
-			     : "does not answer: opening it takes too long");
-	sr_mark_path(root, inv, target, INV_HOLDER_MOUNT, text);
+	b.target = target;
+	mark_block(&b, path, "%s %s", path,
+		   r == -EBUSY ? "is held exclusively by the kernel or a process"
+			       : "does not answer: opening it takes too long");
 }
 
-void sr_holders_disks(struct cv_sysroot *root, struct inventory *inv)
+void sr_holders_disks(struct cv_sysroot *root, struct sr_marks *m)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	struct use_tables t = { 0 };
@@ -181,9 +197,9 @@ void sr_holders_disks(struct cv_sysroot *root, struct inventory *inv)
 		return;
 	read_tables(root, &t);
 	for (size_t i = 0; i < names.n; i++)
-		mark_block(root, inv, &t, names.v[i]);
+		mark_used(root, m, &t, names.v[i]);
 	for (size_t i = 0; i < names.n && cv_sysroot_is_live(root); i++)
-		mark_claimed(root, inv, names.v[i]);
+		mark_claimed(root, m, names.v[i]);
 	free(t.mounts);
 	free(t.swaps);
 }

@@ -96,38 +96,38 @@ static bool find_upper(struct cv_sysroot *root, const char *ifname, char *buf, s
 	return false;
 }
 
-static void mark_netdev(struct cv_sysroot *root, struct inventory *inv, int dev,
+static void mark_netdev(struct cv_sysroot *root, struct sr_marks *m, int dev,
 			const struct net_tables *t, const char *ifname)
 {
 	char path[CV_PATH_MAX], master[INV_TEXT];
 
 	cv_pathf(path, "/sys/class/net/%s/master", ifname);
 	if (cv_readlink_base(root, path, master, sizeof(master)) >= 0)
-		sr_mark(inv, dev, INV_HOLDER_NETDEV, "network interface %s is a port of %s", ifname,
-			master);
+		sr_markf(m, dev, INV_HOLDER_NETDEV, ifname, "network interface %s is a port of %s",
+			 ifname, master);
 	if (find_upper(root, ifname, master, sizeof(master)))
-		sr_mark(inv, dev, INV_HOLDER_NETDEV, "network interface %s carries %s", ifname,
-			master);
+		sr_markf(m, dev, INV_HOLDER_NETDEV, ifname, "network interface %s carries %s",
+			 ifname, master);
 	if (!is_up(root, ifname))
 		return;
 	if (has_route(t, ifname))
-		sr_mark(inv, dev, INV_HOLDER_NETDEV,
-			"network interface %s is up with an address or route", ifname);
+		sr_markf(m, dev, INV_HOLDER_NETDEV, ifname,
+			 "network interface %s is up with an address or route", ifname);
 	if (has_address4(root, t, ifname))
-		sr_mark(inv, dev, INV_HOLDER_NETDEV,
-			"network interface %s is up with an IPv4 address", ifname);
+		sr_markf(m, dev, INV_HOLDER_NETDEV, ifname,
+			 "network interface %s is up with an IPv4 address", ifname);
 	if (has_address6(t, ifname))
-		sr_mark(inv, dev, INV_HOLDER_NETDEV,
-			"network interface %s is up with an IPv6 address", ifname);
+		sr_markf(m, dev, INV_HOLDER_NETDEV, ifname,
+			 "network interface %s is up with an IPv6 address", ifname);
 }
 
 /*
  * The directory of an interface stays where it is made: empty means that it belongs to another
  * namespace, not that the driver makes none.
  */
-static void mark_moved(struct cv_sysroot *root, struct inventory *inv, int dev, const char *bdf)
+static void mark_moved(struct cv_sysroot *root, struct sr_marks *m, int dev, const char *bdf)
 {
-	const char *driver = inv->devs[dev].driver;
+	const char *driver = m->inv->devs[dev].driver;
 	char path[CV_PATH_MAX];
 	uint64_t class;
 
@@ -135,26 +135,26 @@ static void mark_moved(struct cv_sysroot *root, struct inventory *inv, int dev, 
 	    cv_read_hex(root, sr_path(path, bdf, "class"), &class) < 0 ||
 	    class >> 16 != CLASS_NETWORK)
 		return;
-	sr_mark(inv, dev, INV_HOLDER_NETDEV, "interface in another network namespace (driver %s)",
-		driver);
+	sr_markf(m, dev, INV_HOLDER_NETDEV, "",
+		 "interface in another network namespace (driver %s)", driver);
 }
 
-static void mark_dev(struct cv_sysroot *root, struct inventory *inv, int dev,
+static void mark_dev(struct cv_sysroot *root, struct sr_marks *m, int dev,
 		     const struct net_tables *t)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	char path[CV_PATH_MAX], bdf[CV_BDF_MAX];
 
-	cv_format_bdf(inv->devs[dev].bdf, bdf);
+	cv_format_bdf(m->inv->devs[dev].bdf, bdf);
 	if (cv_list(root, sr_path(path, bdf, "net"), &names) < 0)
 		return;
 	if (names.n == 0)
-		mark_moved(root, inv, dev, bdf);
+		mark_moved(root, m, dev, bdf);
 	for (size_t i = 0; i < names.n; i++)
-		mark_netdev(root, inv, dev, t, names.v[i]);
+		mark_netdev(root, m, dev, t, names.v[i]);
 }
 
-void sr_holders_netdevs(struct cv_sysroot *root, struct inventory *inv)
+void sr_holders_netdevs(struct cv_sysroot *root, struct sr_marks *m)
 {
 	struct net_tables t = { 0 };
 
@@ -164,9 +164,9 @@ void sr_holders_netdevs(struct cv_sysroot *root, struct inventory *inv)
 		t.addresses6 = NULL;
 	if (!cv_sysroot_is_live(root) || sr_links_addressed(DUMP_MS, &t.addressed) < 0)
 		t.addressed.n = 0;
-	for (size_t i = 0; i < inv->n_devs; i++)
-		if (inv->devs[i].driver[0])
-			mark_dev(root, inv, (int)i, &t);
+	for (size_t i = 0; i < m->inv->n_devs; i++)
+		if (m->inv->devs[i].driver[0])
+			mark_dev(root, m, (int)i, &t);
 	free(t.routes);
 	free(t.addresses6);
 }

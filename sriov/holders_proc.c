@@ -32,7 +32,7 @@ static const struct {
 struct fd_visit {
 	int (*see)(const struct fd_visit *v, const char *pid, const char *node);
 	struct cv_sysroot *root;
-	struct inventory *inv;
+	struct sr_marks *m;
 	int group;
 	char *buf;
 	size_t size;
@@ -76,13 +76,12 @@ static int visit_all(const struct fd_visit *v)
 	return 0;
 }
 
-static void describe(struct cv_sysroot *root, const char *pid, char *buf, size_t size)
+static void read_command(struct cv_sysroot *root, const char *pid, char command[32])
 {
-	char path[CV_PATH_MAX], comm[32];
+	char path[CV_PATH_MAX];
 
-	if (cv_read_into(root, cv_pathf(path, "/proc/%s/comm", pid), comm, sizeof(comm)) < 0)
-		snprintf(comm, sizeof(comm), "?");
-	snprintf(buf, size, "pid %s (%s)", pid, comm);
+	if (cv_read_into(root, cv_pathf(path, "/proc/%s/comm", pid), command, 32) < 0)
+		snprintf(command, 32, "?");
 }
 
 /* Number of the group that the node /dev/vfio/N stands for, or -1. */
@@ -96,11 +95,13 @@ static int group_of_node(const char *node)
 	return group;
 }
 
-static void mark_group(const struct fd_visit *v, int group, const char *text)
+static void mark_group(const struct fd_visit *v, int group, const struct sr_holder *use)
 {
-	for (size_t i = 0; i < v->inv->n_devs; i++) {
-		if (v->inv->devs[i].group == group && strstr(v->inv->devs[i].driver, "vfio"))
-			sr_mark(v->inv, (int)i, INV_HOLDER_PROCESS, "%s", text);
+	const struct inventory *inv = v->m->inv;
+
+	for (size_t i = 0; i < inv->n_devs; i++) {
+		if (inv->devs[i].group == group && strstr(inv->devs[i].driver, "vfio"))
+			sr_mark(v->m, (int)i, use);
 	}
 }
 
@@ -122,7 +123,7 @@ static int read_minor(struct cv_sysroot *root, const char *gpu, int *ret)
 }
 
 /* The NVIDIA driver has no class: its own directory below /proc tells whose node it is. */
-static void mark_nvidia(const struct fd_visit *v, const char *node, const char *text)
+static void mark_nvidia(const struct fd_visit *v, const char *node, const struct sr_holder *use)
 {
 	_cleanup_strv_ struct cv_strv gpus = { 0 };
 	int wanted, minor;
@@ -133,11 +134,11 @@ static void mark_nvidia(const struct fd_visit *v, const char *node, const char *
 		return;
 	for (size_t i = 0; i < gpus.n; i++) {
 		if (read_minor(v->root, gpus.v[i], &minor) == 0 && minor == wanted)
-			sr_mark_path(v->root, v->inv, gpus.v[i], INV_HOLDER_PROCESS, text);
+			sr_mark_path(v->root, v->m, gpus.v[i], use);
 	}
 }
 
-static void mark_node(const struct fd_visit *v, const char *node, const char *text)
+static void mark_node(const struct fd_visit *v, const char *node, const struct sr_holder *use)
 {
 	for (size_t i = 0; i < CV_ARRAY_SIZE(node_classes); i++) {
 		const char *dir = node_classes[i].dir, *name = node + strlen(dir);
@@ -150,7 +151,7 @@ static void mark_node(const struct fd_visit *v, const char *node, const char *te
 		cv_pathf(path, "/sys/class/%s/%s", node_classes[i].class, name);
 		if (cv_readlink(v->root, path, &target) < 0)
 			continue;
-		sr_mark_path(v->root, v->inv, target, INV_HOLDER_PROCESS, text);
+		sr_mark_path(v->root, v->m, target, use);
 		return;
 	}
 }
@@ -164,33 +165,38 @@ static bool is_everyday(const char *node)
 
 static int see_node(const struct fd_visit *v, const char *pid, const char *node)
 {
-	char who[64], text[256];
+	struct sr_holder use = { .kind = INV_HOLDER_PROCESS };
 	int group = group_of_node(node);
 
-	if (is_everyday(node))
+	if (is_everyday(node) || cv_parse_int(pid, &use.pid) < 0)
 		return 0;
-	describe(v->root, pid, who, sizeof(who));
-	snprintf(text, sizeof(text), "%s has %s open", who, node);
+	read_command(v->root, pid, use.command);
+	snprintf(use.path, sizeof(use.path), "%s", node);
+	snprintf(use.text, sizeof(use.text), "pid %d (%s) has %s open", use.pid, use.command,
+		 use.path);
 	if (group >= 0)
-		mark_group(v, group, text);
+		mark_group(v, group, &use);
 	else
-		mark_node(v, node, text);
-	mark_nvidia(v, node, text);
+		mark_node(v, node, &use);
+	mark_nvidia(v, node, &use);
 	return 0;
 }
 
-void sr_holders_processes(struct cv_sysroot *root, struct inventory *inv)
+void sr_holders_processes(struct cv_sysroot *root, struct sr_marks *m)
 {
-	struct fd_visit v = { .see = see_node, .root = root, .inv = inv };
+	struct fd_visit v = { .see = see_node, .root = root, .m = m };
 
 	visit_all(&v);
 }
 
 static int see_group(const struct fd_visit *v, const char *pid, const char *node)
 {
+	char command[32];
+
 	if (group_of_node(node) != v->group)
 		return 0;
-	describe(v->root, pid, v->buf, v->size);
+	read_command(v->root, pid, command);
+	snprintf(v->buf, v->size, "pid %s (%s)", pid, command);
 	return 1;
 }
 

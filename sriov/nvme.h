@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Secondary controllers of an NVMe device (NVMe Base 2.0 sections 5.25 and 8.26). */
+/* Secondary controllers of an NVMe device (NVMe Base 2.0 sections 5.19, 5.25 and 8.26). */
 #ifndef CARVE_SRIOV_NVME_H
 #define CARVE_SRIOV_NVME_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -43,6 +44,38 @@ int sr_nvme_assign(int fd, uint16_t cntlid, enum sr_nvme_resource type, unsigned
 /** sr_nvme_set_online() - set the controller on- or offline. */
 int sr_nvme_set_online(int fd, uint16_t cntlid, bool is_online, unsigned int timeout_ms,
 		       struct cv_error *err);
+
+#define SR_NVME_MAX_NS 16
+
+/**
+ * struct sr_nvme_wish - the value of a step "vf-nvme": "vq=2 vi=1 ns=1,2"
+ * @ns: namespaces the VF shall see besides those it has, each once; @n_ns may be 0
+ */
+struct sr_nvme_wish {
+	unsigned int vq, vi;
+	uint32_t ns[SR_NVME_MAX_NS];
+	size_t n_ns;
+};
+
+/** sr_nvme_parse_wish() - an admin and an I/O queue are the least. Return: 0, -EINVAL, -ENOMEM. */
+int sr_nvme_parse_wish(const char *value, struct sr_nvme_wish *ret);
+
+/**
+ * sr_nvme_is_attached() - Identify, list of controllers a namespace is attached to (CNS 12h)
+ * Return: 1 attached to @cntlid, 0 not; -EOPNOTSUPP no namespace management, or no such namespace in it;
+ * -errno.
+ */
+int sr_nvme_is_attached(int fd, uint32_t nsid, uint16_t cntlid, unsigned int timeout_ms,
+			struct cv_error *err);
+/**
+ * sr_nvme_attach() - Namespace Attachment: attach @nsid to @cntlid, or detach it
+ * Return: 0, -EEXIST the controller says it is attached already, -errno.
+ */
+int sr_nvme_attach(int fd, uint32_t nsid, uint16_t cntlid, bool is_attach, unsigned int timeout_ms,
+		   struct cv_error *err);
+
+/** sr_nvme_list_has() - is @cntlid in the controller list of 4096 bytes? */
+bool sr_nvme_list_has(const uint8_t *list, uint16_t cntlid);
 
 /** sr_nvme_parse_caps() - Return: there are flexible resources, by the 4096 bytes of Identify CNS 14h */
 bool sr_nvme_parse_caps(const uint8_t *caps);

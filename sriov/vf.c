@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Kind "numvfs": how many VFs a PF has. */
+/* Kinds "numvfs" and "numvfs-set": how many VFs a PF has. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,9 +9,48 @@
 #include "base/json.h"
 #include "base/parse.h"
 #include "sriov/function.h"
-#include "sriov/holders.h"
 #include "sriov/pf_side.h"
 #include "sriov/steps.h"
+#include "sriov/vf_keep.h"
+#include "sriov/vf_users.h"
+
+/**
+ * struct wish - the value of a step
+ * @may_replace: another count may be taken away first
+ */
+struct wish {
+	unsigned int count;
+	bool may_replace;
+};
+
+static int parse_count(const char *value, size_t len, unsigned int *ret)
+{
+	char number[16];
+	uint64_t count;
+
+	if (len >= sizeof(number))
+		return -EINVAL;
+	memcpy(number, value, len);
+	number[len] = '\0';
+	if (cv_parse_u64(number, &count) < 0 || count > UINT16_MAX)
+		return -EINVAL;
+	*ret = (unsigned int)count;
+	return 0;
+}
+
+/* "7", and for the operator also "7 replace" */
+static int parse_wish(const char *object, const char *value, bool is_operator, struct wish *ret,
+		      struct cv_error *err)
+{
+	size_t len = strcspn(value, " ");
+	struct wish w = { .may_replace = is_operator && strcmp(value + len, " replace") == 0 };
+
+	if (parse_count(value, len, &w.count) < 0 || (value[len] && !w.may_replace))
+		return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "EINVAL", object,
+			       "not a number of VFs: %s", value);
+	*ret = w;
+	return 0;
+}
 
 static int read_count(const struct cv_step_env *env, const char *pf, unsigned int *ret)
 {
@@ -47,22 +86,47 @@ static int fail_no_sriov(struct cv_error *err, int r, const char *pf)
 	return r;
 }
 
+static int note_pf(const struct cv_step_env *env, const char *pf, unsigned int *ret_count,
+		   json_t **ret_prior, struct cv_error *err)
+{
+	int r = sr_require(env->root, pf, err);
+
+	if (r < 0)
+		return r;
+	r = read_count(env, pf, ret_count);
+	if (r < 0)
+		return fail_no_sriov(err, r, pf);
+	_cleanup_json_ json_t *prior = json_pack("{si}", "num", (int)*ret_count);
+	if (!prior || sr_pf_record(env->root, pf, prior) < 0)
+		return cv_fail_errno(err, -ENOMEM, pf, "cannot note the VF count");
+	*ret_prior = TAKE_PTR(prior);
+	return 0;
+}
+
 static int record(const struct cv_step_env *env, const char *object, const char *value,
 		  json_t **ret_prior, struct cv_error *err)
 {
 	unsigned int count;
-	int r = sr_require(env->root, object, err);
 
-	if (r < 0)
-		return r;
-	r = read_count(env, object, &count);
-	if (r < 0)
-		return fail_no_sriov(err, r, object);
-	_cleanup_json_ json_t *prior = json_pack("{si}", "num", (int)count);
-	if (!prior || sr_pf_record(env->root, object, prior) < 0)
-		return cv_fail_errno(err, -ENOMEM, object, "cannot note the VF count");
-	*ret_prior = TAKE_PTR(prior);
-	return 0;
+	return note_pf(env, object, &count, ret_prior, err);
+}
+
+/* VFs that another count replaces come back as they were, should that fail. */
+static int record_set(const struct cv_step_env *env, const char *object, const char *value,
+		      json_t **ret_prior, struct cv_error *err)
+{
+	_cleanup_json_ json_t *prior = NULL;
+	struct wish wish = { 0 };
+	unsigned int now = 0;
+	int r = parse_wish(object, value, true, &wish, err);
+
+	if (r == 0)
+		r = note_pf(env, object, &now, &prior, err);
+	if (r == 0 && wish.may_replace && now != 0 && now != wish.count)
+		r = sr_vfs_record(env, object, now, prior, err);
+	if (r == 0)
+		*ret_prior = TAKE_PTR(prior);
+	return r;
 }
 
 /* What the kernel means by the errno of a write to sriov_numvfs. */
@@ -154,9 +218,31 @@ static int await_vfs(const struct cv_step_env *env, const char *pf, unsigned int
 	return -ENODEV;
 }
 
+static int fail_partial(struct cv_error *err, const char *pf, unsigned int now, unsigned int wanted)
+{
+	cv_fail(err, -ENODEV, CV_EXIT_FAILED, "EPARTIAL", pf, "not all VFs came up");
+	cv_error_found(err, "%u VFs", now);
+	cv_error_wanted(err, "%u VFs", wanted);
+	cv_error_hint(err, "see dmesg; %u VFs may be had, or more after a reset of the device",
+		      now);
+	return -ENODEV;
+}
+
+/* Some drivers enable what they can and call that a success. */
+static int check_created(const struct cv_step_env *env, const char *pf, unsigned int wanted,
+			 struct cv_error *err)
+{
+	unsigned int now;
+	int r = read_count(env, pf, &now);
+
+	if (r < 0)
+		return fail_count(err, r, pf);
+	return now == wanted ? await_vfs(env, pf, wanted, err) : fail_partial(err, pf, now, wanted);
+}
+
 /* Goes to @wanted from 0; whatever stays behind on failure is taken away again. */
-static int create(const struct cv_step_env *env, const char *pf, unsigned int wanted,
-		  struct cv_error *err)
+static int create_once(const struct cv_step_env *env, const char *pf, unsigned int wanted,
+		       struct cv_error *err)
 {
 	unsigned int now;
 	int r = write_count(env, pf, wanted, err);
@@ -164,12 +250,28 @@ static int create(const struct cv_step_env *env, const char *pf, unsigned int wa
 	if (r == -ETIMEDOUT)
 		return r;
 	if (r == 0)
-		r = await_vfs(env, pf, wanted, err);
+		r = check_created(env, pf, wanted, err);
 	else
 		explain(err, r, pf, wanted);
 	if (r < 0 && read_count(env, pf, &now) == 0 && now != 0)
 		(void)write_count(env, pf, 0, NULL);
 	return r;
+}
+
+/* Once more for VFs that came up in part: a slow bus, not a refusal. */
+static int create(const struct cv_step_env *env, const char *pf, unsigned int wanted,
+		  struct cv_error *err)
+{
+	int r = create_once(env, pf, wanted, err);
+
+	return r == -ENODEV ? create_once(env, pf, wanted, err) : r;
+}
+
+static int take_away(const struct cv_step_env *env, const char *pf, struct cv_error *err)
+{
+	int r = write_count(env, pf, 0, err);
+
+	return r < 0 ? explain(err, r, pf, 0) : 0;
 }
 
 static int check_driver(const struct cv_step_env *env, const char *pf, struct cv_error *err)
@@ -212,162 +314,130 @@ static int fail_other_count(struct cv_error *err, const char *pf, unsigned int n
 	cv_error_found(err, "%u VFs", now);
 	cv_error_wanted(err, "%u VFs, or none yet", wanted);
 	cv_error_hint(err,
-		      "whoever made them has to take them away first: "
+		      "whoever made them has to take them away first: carve vf destroy %s, or "
 		      "echo 0 >/sys/bus/pci/devices/%s/sriov_numvfs",
-		      pf);
+		      pf, pf);
 	return -EBUSY;
 }
 
-static int parse_count(const char *object, const char *value, unsigned int *ret,
-		       struct cv_error *err)
+/* Nothing is written before all of this holds. */
+static int check_reach(const struct cv_step_env *env, const char *pf, unsigned int now,
+		       const struct wish *wish, struct cv_error *err)
 {
-	uint64_t count;
+	int r;
 
-	if (cv_parse_u64(value, &count) < 0 || count > UINT16_MAX)
-		return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "EINVAL", object,
-			       "not a number of VFs: %s", value);
-	*ret = (unsigned int)count;
-	return 0;
+	if (now != 0 && !wish->may_replace)
+		return fail_other_count(err, pf, now, wish->count);
+	r = check_driver(env, pf, err);
+	if (r == 0)
+		r = check_total(env, pf, wish->count, err);
+	return r < 0 || now == 0 ? r : sr_vfs_check_free(env, pf, now, err);
+}
+
+/* From @now to what is wanted, through 0. */
+static int reach(const struct cv_step_env *env, const char *pf, unsigned int now,
+		 unsigned int wanted, struct cv_error *err)
+{
+	int r = now != 0 ? take_away(env, pf, err) : 0;
+
+	return r == 0 && wanted != 0 ? create(env, pf, wanted, err) : r;
+}
+
+static int apply_wish(const struct cv_step_env *env, const char *pf, const struct wish *wish,
+		      const json_t *prior, struct cv_error *err)
+{
+	unsigned int now;
+	int r = sr_require(env->root, pf, err);
+
+	if (r < 0)
+		return r;
+	r = read_count(env, pf, &now);
+	if (r < 0)
+		return fail_no_sriov(err, r, pf);
+	if (now == wish->count)
+		return await_vfs(env, pf, now, err);
+	r = check_reach(env, pf, now, wish, err);
+	if (r < 0)
+		return r;
+	r = reach(env, pf, now, wish->count, err);
+	sr_pf_restore(env, pf, prior);
+	return r;
 }
 
 static int apply(const struct cv_step_env *env, const char *object, const char *value,
 		 const json_t *prior, struct cv_error *err)
 {
-	unsigned int wanted = 0, now;
-	int r = parse_count(object, value, &wanted, err);
+	struct wish wish = { 0 };
+	int r = parse_wish(object, value, false, &wish, err);
 
-	if (r == 0)
-		r = sr_require(env->root, object, err);
-	if (r < 0)
-		return r;
-	r = read_count(env, object, &now);
-	if (r < 0)
-		return fail_no_sriov(err, r, object);
-	if (now == wanted)
-		return await_vfs(env, object, wanted, err);
-	if (now != 0)
-		return fail_other_count(err, object, now, wanted);
-	r = check_driver(env, object, err);
-	if (r == 0)
-		r = check_total(env, object, wanted, err);
-	if (r < 0)
-		return r;
-	r = create(env, object, wanted, err);
-	/* Once more for VFs that came up in part: a slow bus, not a refusal. */
-	if (r == -ENODEV)
-		r = create(env, object, wanted, err);
-	sr_pf_restore(env, object, prior);
-	return r;
+	return r < 0 ? r : apply_wish(env, object, &wish, prior, err);
 }
 
-static int compare_devs(const void *a, const void *b)
+static int apply_set(const struct cv_step_env *env, const char *object, const char *value,
+		     const json_t *prior, struct cv_error *err)
 {
-	return cv_bdf_cmp(((const struct inv_dev *)a)->bdf, ((const struct inv_dev *)b)->bdf);
+	struct wish wish = { 0 };
+	int r = parse_wish(object, value, true, &wish, err);
+
+	return r < 0 ? r : apply_wish(env, object, &wish, prior, err);
 }
 
-/* The VFs that a driver of the host works on, in BDF order, as far as holders are found by it. */
-static size_t host_vfs(struct cv_sysroot *root, const char *pf, unsigned int count,
-		       struct inv_dev *devs)
+static int fail_changed(struct cv_error *err, const char *pf, unsigned int now, unsigned int before)
 {
-	size_t n = 0;
-
-	for (unsigned int i = 0; i < count; i++) {
-		struct inv_dev *d = &devs[n];
-		char vf[CV_BDF_MAX];
-
-		if (sr_vf_of(root, pf, i, vf) == 0 && cv_parse_bdf(vf, &d->bdf) == 0 &&
-		    sr_driver(root, vf, d->driver, sizeof(d->driver)) == 0 && d->driver[0] &&
-		    !strstr(d->driver, "vfio")) {
-			d->group = d->node = d->pf = d->parent = -1;
-			n++;
-		}
-	}
-	qsort(devs, n, sizeof(*devs), compare_devs);
-	return n;
-}
-
-static int fail_held(struct cv_error *err, const struct inv_dev *vf, const char *pf)
-{
-	char bdf[CV_BDF_MAX];
-
-	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_HOLDER", cv_format_bdf(vf->bdf, bdf),
-		"the VFs of %s cannot be taken away: the host uses one", pf);
-	cv_error_found(err, "%s", vf->holder);
-	cv_error_hint(err, "end that use, then run carve recover");
+	fail_other_count(err, pf, now, before);
+	cv_error_hint(err, "somebody else changed it meanwhile: set it to %u by hand", before);
 	return -EBUSY;
 }
 
-/* A VF that the host uses itself (somebody bound it to its driver) would be pulled away. */
-static int check_holders(const struct cv_step_env *env, const char *pf, unsigned int count,
-			 struct cv_error *err)
+/* To the count there was before, from ours or from the 0 on the way to it. */
+static int go_back(const struct cv_step_env *env, const char *pf, unsigned int now,
+		   unsigned int before, const struct wish *wish, struct cv_error *err)
 {
-	_cleanup_free_ struct inv_dev *devs = calloc(count + 1, sizeof(*devs));
-	struct inventory inv = { .devs = devs };
+	int r = 0;
 
-	if (!devs)
-		return cv_fail_errno(err, -ENOMEM, pf, "cannot look for users of the VFs");
-	inv.n_devs = host_vfs(env->root, pf, count, devs);
-	if (inv.n_devs > 0)
-		sr_holders_read(env->root, &inv);
-	for (size_t i = 0; i < inv.n_devs; i++) {
-		if (devs[i].holder_kind != INV_HOLDER_NONE)
-			return fail_held(err, &devs[i], pf);
-	}
-	return 0;
+	if (now == before)
+		return 0;
+	if (now != wish->count && (now != 0 || !wish->may_replace))
+		return fail_changed(err, pf, now, before);
+	if (now != 0)
+		r = sr_vfs_check_unused(env, pf, now, err);
+	return r < 0 ? r : reach(env, pf, now, before, err);
 }
 
-/* Taking away a VF whose group is open would block until its user ends. */
-static int check_unused(const struct cv_step_env *env, const char *pf, unsigned int count,
-			struct cv_error *err)
+static int revert_wish(const struct cv_step_env *env, const char *pf, const struct wish *wish,
+		       const json_t *prior, struct cv_error *err)
 {
-	for (unsigned int i = 0; i < count; i++) {
-		char vf[CV_BDF_MAX], driver[64], who[64];
+	unsigned int before = (unsigned int)cv_json_int(prior, "num", 0), now;
+	int r = read_count(env, pf, &now);
 
-		if (sr_vf_of(env->root, pf, i, vf) < 0 ||
-		    sr_driver(env->root, vf, driver, sizeof(driver)) < 0 ||
-		    !strstr(driver, "vfio") ||
-		    !sr_group_user(env->root, sr_group(env->root, vf), who, sizeof(who)))
-			continue;
-		cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_HOLDER", vf,
-			"the VFs of %s cannot be taken away: one is in use", pf);
-		cv_error_found(err, "%s", who);
-		cv_error_hint(err, "end that process, then run carve recover");
-		return -EBUSY;
-	}
-	return check_holders(env, pf, count, err);
+	if (r == -ENOENT || r == -ENODEV) /* gone, and its VFs with it */
+		return 0;
+	if (r < 0)
+		return fail_count(err, r, pf);
+	r = go_back(env, pf, now, before, wish, err);
+	if (r == 0)
+		r = sr_vfs_restore(env, pf, prior, err);
+	if (r == 0)
+		sr_pf_restore(env, pf, prior);
+	return r;
 }
 
 static int revert(const struct cv_step_env *env, const char *object, const char *value,
 		  const json_t *prior, struct cv_error *err)
 {
-	unsigned int before = (unsigned int)cv_json_int(prior, "num", 0), wanted = 0, now;
-	int r = parse_count(object, value, &wanted, err);
+	struct wish wish = { 0 };
+	int r = parse_wish(object, value, false, &wish, err);
 
-	if (r < 0)
-		return r;
-	r = read_count(env, object, &now);
-	if (r == -ENOENT || r == -ENODEV) /* gone, and its VFs with it */
-		return 0;
-	if (r < 0)
-		return fail_count(err, r, object);
-	if (now == before) {
-		sr_pf_restore(env, object, prior);
-		return 0;
-	}
-	if (now != wanted) {
-		fail_other_count(err, object, now, before);
-		cv_error_hint(err, "somebody else changed it meanwhile: set it to %u by hand",
-			      before);
-		return -EBUSY;
-	}
-	r = check_unused(env, object, now, err);
-	if (r < 0)
-		return r;
-	r = write_count(env, object, before, err);
-	if (r < 0)
-		return explain(err, r, object, before);
-	sr_pf_restore(env, object, prior);
-	return 0;
+	return r < 0 ? r : revert_wish(env, object, &wish, prior, err);
+}
+
+static int revert_set(const struct cv_step_env *env, const char *object, const char *value,
+		      const json_t *prior, struct cv_error *err)
+{
+	struct wish wish = { 0 };
+	int r = parse_wish(object, value, true, &wish, err);
+
+	return r < 0 ? r : revert_wish(env, object, &wish, prior, err);
 }
 
 const struct cv_step_ops sr_step_numvfs = {
@@ -377,4 +447,14 @@ const struct cv_step_ops sr_step_numvfs = {
 	.record = record,
 	.apply = apply,
 	.revert = revert,
+};
+
+/* Of its own: what the operator sets is not shared with VMs, who find it there. */
+const struct cv_step_ops sr_step_numvfs_set = {
+	.kind = "numvfs-set",
+	.scope = CV_SCOPE_OWN,
+	.undo = "set sriov_numvfs back, and the VFs' drivers and settings",
+	.record = record_set,
+	.apply = apply_set,
+	.revert = revert_set,
 };

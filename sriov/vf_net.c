@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sriov/vf_net.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
-#include <netlink/route/link.h>
-#include <netlink/route/link/sriov.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,13 +17,11 @@
 
 #define MAX_VFS 4096 /* of one interface */
 #define LIST_MS 10000
+#define KERNEL_ENOTSUPP 524 /* never meant for user space, but some drivers return it */
 
 CV_DEFINE_CLEANUP(struct nl_sock *, nl_socket_free)
 CV_DEFINE_CLEANUP(struct nl_msg *, nlmsg_free)
 CV_DEFINE_CLEANUP(struct nl_cache *, nl_cache_free)
-CV_DEFINE_CLEANUP(struct nl_addr *, nl_addr_put)
-CV_DEFINE_CLEANUP(struct rtnl_link *, rtnl_link_put)
-CV_DEFINE_CLEANUP(struct rtnl_link_vf *, rtnl_link_vf_put)
 
 /* libnl has error numbers of its own. */
 static int errno_of(int nle)
@@ -59,95 +57,73 @@ static int open_socket(struct nl_sock **ret)
 	return 0;
 }
 
-static int open_link(const char *ifname, struct nl_sock **ret_sock, struct rtnl_link **ret_link)
+/* The errno itself, before libnl folds it into a number of its own. */
+static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
 {
-	_cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
-	int r = open_socket(&sock);
-
-	if (r < 0)
-		return r;
-	/* libnl asks for the VFs as well (RTEXT_FILTER_VF). */
-	r = rtnl_link_get_kernel(sock, 0, ifname, ret_link);
-	if (r < 0)
-		return errno_of(r);
-	*ret_sock = TAKE_PTR(sock);
-	return 0;
+	*(int *)arg = e->error == -KERNEL_ENOTSUPP ? -EOPNOTSUPP : e->error;
+	return NL_STOP;
 }
 
-static int flag_of(struct rtnl_link_vf *vf, int (*get)(struct rtnl_link_vf *, uint32_t *))
+/* Sends and takes one message: the answer, or the acknowledgement. */
+static int send_request(struct nl_sock *sock, struct nl_msg *msg)
 {
-	uint32_t value;
+	int refused = 0, r;
+	struct nl_cb *cb = nl_socket_get_cb(sock); /* a reference of our own */
 
-	return get(vf, &value) < 0 || value > INT32_MAX ? -1 : (int)value;
+	nl_cb_err(cb, NL_CB_CUSTOM, on_error, &refused);
+	r = nl_send_auto(sock, msg);
+	if (r >= 0)
+		r = nl_wait_for_ack(sock);
+	nl_cb_put(cb);
+	if (refused != 0)
+		return refused;
+	return r < 0 ? errno_of(r) : 0;
 }
 
-static void read_address(struct rtnl_link_vf *vf, struct sr_vf_net *ret)
+/* A request about the interface of this name; NULL: no memory. */
+static struct nl_msg *new_message(int type, const char *ifname)
 {
-	struct nl_addr *addr = NULL; /* borrowed */
-	uint8_t mac[6] = { 0 };
+	_cleanup_(nlmsg_freep) struct nl_msg *msg = nlmsg_alloc_simple(type, 0);
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
 
-	if (rtnl_link_vf_get_addr(vf, &addr) == 0 && nl_addr_get_len(addr) >= sizeof(mac))
-		memcpy(mac, nl_addr_get_binary_addr(addr), sizeof(mac));
-	cv_format_mac(mac, ret->mac);
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_string(msg, IFLA_IFNAME, ifname) < 0)
+		return NULL;
+	return TAKE_PTR(msg);
 }
 
-static void read_vlan(struct rtnl_link_vf *vf, struct sr_vf_net *ret)
-{
-	nl_vf_vlans_t *vlans = NULL;
-
-	if (rtnl_link_vf_get_vlans(vf, &vlans) < 0)
-		return;
-	if (vlans->size > 0) {
-		ret->vlan = (int)vlans->vlans[0].vf_vlan;
-		ret->qos = (int)vlans->vlans[0].vf_vlan_qos;
-	}
-	rtnl_link_vf_vlan_put(vlans);
-}
-
-static void read_vf(struct rtnl_link_vf *vf, unsigned int index, struct sr_vf_net *ret)
-{
-	struct nl_vf_rate rate;
-
-	*ret = (struct sr_vf_net){ .index = index };
-	read_address(vf, ret);
-	read_vlan(vf, ret);
-	ret->trust = flag_of(vf, rtnl_link_vf_get_trust);
-	ret->spoofchk = flag_of(vf, rtnl_link_vf_get_spoofchk);
-	ret->linkstate = flag_of(vf, rtnl_link_vf_get_linkstate);
-	if (rtnl_link_vf_get_rate(vf, &rate) < 0)
-		return;
-	ret->max_rate = rate.api == RTNL_LINK_VF_RATE_API_NEW ? rate.max_tx_rate : rate.rate;
-	ret->min_rate = rate.api == RTNL_LINK_VF_RATE_API_NEW ? rate.min_tx_rate : 0;
-}
-
-/** struct listing - VFs of an interface, as the child finds them */
+/** struct listing - VFs of an interface, as the child finds them; @n: their number or -errno */
 struct listing {
 	const char *ifname;
 	int n;
 	struct sr_vf_net vfs[MAX_VFS];
 };
 
+static int on_link(struct nl_msg *msg, void *arg)
+{
+	struct listing *l = arg;
+	struct nlattr *list = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct ifinfomsg),
+					      IFLA_VFINFO_LIST);
+
+	l->n = list ? sr_vf_net_parse(nla_data(list), (size_t)nla_len(list), l->vfs, MAX_VFS) : 0;
+	return NL_OK;
+}
+
+/* Without the counters of each VF: an attribute ends at 64 KiB, and so would the list. */
 static int run_listing(void *data)
 {
 	struct listing *l = data;
 	_cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
-	_cleanup_(rtnl_link_putp) struct rtnl_link *link = NULL;
-	uint32_t total = 0;
-	int r = open_link(l->ifname, &sock, &link);
+	_cleanup_(nlmsg_freep) struct nl_msg *msg = new_message(RTM_GETLINK, l->ifname);
+	int r = open_socket(&sock);
 
 	if (r < 0)
 		return r;
-	if (rtnl_link_get_num_vf(link, &total) < 0)
-		total = 0;
-	if (total > MAX_VFS)
-		return -E2BIG;
-	for (uint32_t i = 0; i < total; i++) {
-		_cleanup_(rtnl_link_vf_putp) struct rtnl_link_vf *vf = rtnl_link_vf_get(link, i);
-
-		if (vf)
-			read_vf(vf, i, &l->vfs[l->n++]);
-	}
-	return 0;
+	if (!msg || nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS) < 0)
+		return -ENOMEM;
+	nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, on_link, l);
+	r = send_request(sock, msg);
+	return r < 0 || l->n >= 0 ? r : l->n;
 }
 
 static int list_vfs(const char *ifname, unsigned int deadline_ms, struct listing **ret,
@@ -234,101 +210,114 @@ int sr_links_addressed(unsigned int deadline_ms, struct sr_links *ret)
 	return r;
 }
 
-/**
- * struct change - one attribute of one VF
- * @mac:  NULL: the VLAN is meant
- */
+/** struct change - one request about one VF */
 struct change {
 	const char *ifname;
-	unsigned int index;
-	const uint8_t *mac;
-	int vlan, qos;
+	enum sr_vf_request request;
+	const struct sr_vf_net *vf;
 };
 
-static int fill_change(const struct change *c, struct rtnl_link_vf *vf)
+static int put_mac(struct nl_msg *msg, const struct sr_vf_net *vf)
 {
-	_cleanup_(nl_addr_putp) struct nl_addr *addr = NULL;
-	nl_vf_vlans_t *vlans = NULL;
+	struct ifla_vf_mac m = { .vf = vf->index };
 
-	rtnl_link_vf_set_index(vf, c->index);
-	if (c->mac) {
-		addr = nl_addr_build(AF_LLC, c->mac, 6);
-		if (!addr)
-			return -ENOMEM;
-		rtnl_link_vf_set_addr(vf, addr);
-		return 0;
+	if (cv_parse_mac(vf->mac, m.mac) < 0)
+		return -EINVAL;
+	return nla_put(msg, IFLA_VF_MAC, sizeof(m), &m);
+}
+
+/* A service VLAN (802.1ad) goes into the list that knows of protocols. */
+static int put_vlan(struct nl_msg *msg, const struct sr_vf_net *vf)
+{
+	struct ifla_vf_vlan v = { vf->index, (uint32_t)vf->vlan, (uint32_t)vf->qos };
+	struct ifla_vf_vlan_info info = { v.vf, v.vlan, v.qos, htons(vf->vlan_proto) };
+	struct nlattr *list;
+	int r;
+
+	if (vf->vlan == 0 || vf->vlan_proto != ETH_P_8021AD)
+		return nla_put(msg, IFLA_VF_VLAN, sizeof(v), &v);
+	list = nla_nest_start(msg, IFLA_VF_VLAN_LIST);
+	r = list ? nla_put(msg, IFLA_VF_VLAN_INFO, sizeof(info), &info) : -NLE_NOMEM;
+	if (r == 0)
+		nla_nest_end(msg, list);
+	return r;
+}
+
+static int put_rate(struct nl_msg *msg, const struct sr_vf_net *vf)
+{
+	struct ifla_vf_rate r = { vf->index, vf->min_rate, vf->max_rate };
+
+	return nla_put(msg, IFLA_VF_RATE, sizeof(r), &r);
+}
+
+static int put_flag(struct nl_msg *msg, int type, unsigned int index, int value)
+{
+	struct ifla_vf_trust t = { index, (uint32_t)value }; /* as the other two */
+
+	return nla_put(msg, type, sizeof(t), &t);
+}
+
+static int put_guid(struct nl_msg *msg, int type, unsigned int index, uint64_t guid)
+{
+	struct ifla_vf_guid g = { .vf = index, .guid = guid };
+
+	return nla_put(msg, type, sizeof(g), &g);
+}
+
+static int put_value(struct nl_msg *msg, enum sr_vf_request request, const struct sr_vf_net *vf)
+{
+	switch (request) {
+	case SR_VF_MAC:
+		return put_mac(msg, vf);
+	case SR_VF_VLAN:
+		return put_vlan(msg, vf);
+	case SR_VF_RATE:
+		return put_rate(msg, vf);
+	case SR_VF_SPOOFCHK:
+		return put_flag(msg, IFLA_VF_SPOOFCHK, vf->index, vf->spoofchk);
+	case SR_VF_TRUST:
+		return put_flag(msg, IFLA_VF_TRUST, vf->index, vf->trust);
+	case SR_VF_LINK:
+		return put_flag(msg, IFLA_VF_LINK_STATE, vf->index, vf->linkstate);
+	case SR_VF_NODE_GUID:
+		return put_guid(msg, IFLA_VF_IB_NODE_GUID, vf->index, vf->node_guid);
+	case SR_VF_PORT_GUID:
+		return put_guid(msg, IFLA_VF_IB_PORT_GUID, vf->index, vf->port_guid);
+	default:
+		return -EINVAL;
 	}
-	if (rtnl_link_vf_vlan_alloc(&vlans, 1) < 0)
-		return -ENOMEM;
-	vlans->vlans[0].vf_vlan = (uint32_t)c->vlan;
-	vlans->vlans[0].vf_vlan_qos = (uint32_t)c->qos;
-	vlans->vlans[0].vf_vlan_proto = ETH_P_8021Q;
-	rtnl_link_vf_set_vlans(vf, vlans);
-	rtnl_link_vf_vlan_put(vlans);
+}
+
+static int put_vf(struct nl_msg *msg, enum sr_vf_request request, const struct sr_vf_net *vf)
+{
+	struct nlattr *list = nla_nest_start(msg, IFLA_VFINFO_LIST);
+	struct nlattr *info = list ? nla_nest_start(msg, IFLA_VF_INFO) : NULL;
+
+	if (!info || put_value(msg, request, vf) < 0)
+		return -EINVAL;
+	nla_nest_end(msg, info);
+	nla_nest_end(msg, list);
 	return 0;
-}
-
-/* The errno itself, before libnl folds it into a number of its own. */
-static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
-{
-	*(int *)arg = e->error;
-	return NL_STOP;
-}
-
-static int send_request(struct nl_sock *sock, struct nl_msg *msg)
-{
-	int refused = 0, r;
-	struct nl_cb *cb = nl_socket_get_cb(sock); /* a reference of our own */
-
-	nl_cb_err(cb, NL_CB_CUSTOM, on_error, &refused);
-	r = nl_send_auto(sock, msg);
-	if (r >= 0)
-		r = nl_wait_for_ack(sock);
-	nl_cb_put(cb);
-	if (refused != 0)
-		return refused;
-	return r < 0 ? errno_of(r) : 0;
 }
 
 static int make_change(void *arg)
 {
 	const struct change *c = arg;
 	_cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
-	_cleanup_(rtnl_link_putp) struct rtnl_link *link = NULL, *wanted = rtnl_link_alloc();
-	_cleanup_(rtnl_link_vf_putp) struct rtnl_link_vf *vf = rtnl_link_vf_alloc();
-	_cleanup_(nlmsg_freep) struct nl_msg *msg = NULL;
-	int r = wanted && vf ? open_link(c->ifname, &sock, &link) : -ENOMEM;
+	_cleanup_(nlmsg_freep) struct nl_msg *msg = new_message(RTM_SETLINK, c->ifname);
+	int r = open_socket(&sock);
 
 	if (r == 0)
-		r = fill_change(c, vf);
-	if (r < 0)
-		return r;
-	r = rtnl_link_vf_add(wanted, vf);
-	if (r == 0)
-		r = rtnl_link_build_change_request(link, wanted, 0, &msg);
-	return r < 0 ? errno_of(r) : send_request(sock, msg);
+		r = msg ? put_vf(msg, c->request, c->vf) : -ENOMEM;
+	return r < 0 ? r : send_request(sock, msg);
 }
 
-static int run_change(struct change *c, unsigned int deadline_ms)
+int sr_vf_net_send(const char *ifname, enum sr_vf_request request, const struct sr_vf_net *vf,
+		   unsigned int deadline_ms)
 {
+	struct change c = { .ifname = ifname, .request = request, .vf = vf };
 	int result = 0;
-	int r = cv_child_run(make_change, c, deadline_ms, &result);
+	int r = cv_child_run(make_change, &c, deadline_ms, &result);
 
 	return r < 0 ? r : result;
-}
-
-int sr_vf_net_set_mac(const char *ifname, unsigned int index, const uint8_t mac[6],
-		      unsigned int deadline_ms)
-{
-	struct change c = { .ifname = ifname, .index = index, .mac = mac };
-
-	return run_change(&c, deadline_ms);
-}
-
-int sr_vf_net_set_vlan(const char *ifname, unsigned int index, int vlan, int qos,
-		       unsigned int deadline_ms)
-{
-	struct change c = { .ifname = ifname, .index = index, .vlan = vlan, .qos = qos };
-
-	return run_change(&c, deadline_ms);
 }

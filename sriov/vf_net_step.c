@@ -1,214 +1,305 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Kind "vf-net": MAC and VLAN of a network VF. */
+/* Kind "vf-net": settings of a network VF. */
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "base/parse.h"
 #include "sriov/function.h"
 #include "sriov/steps.h"
 #include "sriov/vf_net.h"
 
-#define MAX_VLAN 4094
-
-/** struct wish - what a step asks for; parts that are not asked for stay as they are */
-struct wish {
-	bool has_mac, has_vlan;
-	uint8_t mac[6];
-	int vlan, qos;
+/**
+ * struct target - a VF and what shall become of it
+ * @now:         as its PF reports it
+ * @wanted:      as it shall be, all of it
+ * @asked:       requests that somebody asked for
+ * @unsupported: of these, what the driver refused for good
+ */
+struct target {
+	const char *object;
+	char ifname[64];
+	struct sr_vf_net now, wanted;
+	unsigned int asked, unsupported;
 };
 
-static int parse_part(char *part, struct wish *w)
+static int parse_settings(const char *object, const char *value, struct vf_settings *ret,
+			  struct cv_error *err)
 {
-	char *value = strchr(part, '=');
+	int r = vf_settings_parse(value, ret, err);
 
-	if (!value)
-		return -EINVAL;
-	*value++ = '\0';
-	if (strcmp(part, "mac") == 0) {
-		w->has_mac = *value != '\0';
-		return w->has_mac ? cv_parse_mac(value, w->mac) : 0;
-	}
-	if (strcmp(part, "vlan") != 0 || cv_parse_int(value, &w->vlan) < 0 || w->vlan < 0 ||
-	    w->vlan > MAX_VLAN)
-		return -EINVAL;
-	w->has_vlan = true;
-	return 0;
+	if (r < 0 && err)
+		snprintf(err->object, sizeof(err->object), "%s", object);
+	return r;
 }
 
-/* "mac=aa:bb:cc:dd:ee:ff vlan=100", either part alone as well */
-static int parse_wish(const char *object, const char *value, struct wish *ret, struct cv_error *err)
+static int fail_netdev(struct cv_error *err, const char *pf)
 {
-	_cleanup_free_ char *copy = strdup(value);
-	struct wish w = { 0 };
-	char *save = NULL;
-
-	for (char *part = copy ? strtok_r(copy, " ", &save) : NULL; part;
-	     part = strtok_r(NULL, " ", &save)) {
-		if (parse_part(part, &w) < 0)
-			return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "EINVAL", object,
-				       "not VF settings: %s", value);
-	}
-	*ret = w;
-	return 0;
-}
-
-/* Name of the PF's interface. Return: 0, -ENODEV when it has none in this namespace. */
-static int pf_netdev(const struct cv_step_env *env, const char *pf, char *buf, size_t size,
-		     struct cv_error *err)
-{
-	_cleanup_strv_ struct cv_strv names = { 0 };
-	char path[CV_PATH_MAX];
-	int r = cv_list(env->root, sr_path(path, pf, "net"), &names);
-
-	if (r == 0 && names.n > 0 && strlen(names.v[0]) < size) {
-		snprintf(buf, size, "%s", names.v[0]);
-		return 0;
-	}
 	cv_fail(err, -ENODEV, CV_EXIT_PRECONDITION, "ENONETDEV", pf,
 		"the PF has no network interface here");
 	cv_error_hint(err, "its driver makes one; it may have been moved to another namespace");
 	return -ENODEV;
 }
 
-static int find_vf(const struct cv_step_env *env, const char *object, char ifname[64],
-		   struct sr_vf_net *ret, struct cv_error *err)
+static int fail_switchdev(struct cv_error *err, const char *object, const char *pf)
+{
+	cv_fail(err, -EOPNOTSUPP, CV_EXIT_PRECONDITION, "SWITCHDEV", object,
+		"the PF is in switchdev mode: its VFs are set through their representors");
+	cv_error_found(err, "eswitch mode switchdev of %s", pf);
+	cv_error_wanted(err, "eswitch mode legacy");
+	cv_error_hint(err,
+		      "leave these settings to who manages the switch, or: devlink dev "
+		      "eswitch set pci/%s mode legacy",
+		      pf);
+	return -EOPNOTSUPP;
+}
+
+static int find_vf(const struct cv_step_env *env, const char *object, struct target *t,
+		   struct cv_error *err)
 {
 	char pf[CV_BDF_MAX];
 	unsigned int index;
 	int r = sr_split_vf(object, pf, &index, err);
 
-	if (r == 0)
-		r = pf_netdev(env, pf, ifname, 64, err);
 	if (r < 0)
 		return r;
+	*t = (struct target){ .object = object };
+	if (sr_vf_net_netdev(env->root, pf, t->ifname) < 0)
+		return fail_netdev(err, pf);
+	if (sr_vf_net_is_switchdev(env->root, pf))
+		return fail_switchdev(err, object, pf);
 	if (!cv_sysroot_is_live(env->root))
 		return cv_fail_errno(err, -EOPNOTSUPP, object,
 				     "VF settings are read from the live host only");
-	return sr_vf_net_get(ifname, index, env->deadline_ms, ret, err);
+	r = sr_vf_net_get(t->ifname, index, env->deadline_ms, &t->now, err);
+	t->wanted = t->now;
+	return r;
 }
 
 static int record(const struct cv_step_env *env, const char *object, const char *value,
 		  json_t **ret_prior, struct cv_error *err)
 {
-	struct sr_vf_net vf;
-	char ifname[64];
-	int r = find_vf(env, object, ifname, &vf, err);
+	struct target t;
+	int r = find_vf(env, object, &t, err);
 
 	if (r < 0)
 		return r;
-	*ret_prior = json_pack("{ss si si}", "mac", vf.mac, "vlan", vf.vlan, "qos", vf.qos);
+	*ret_prior = sr_vf_net_json(&t.now);
 	return *ret_prior ? 0 : cv_fail_errno(err, -ENOMEM, object, "cannot note the settings");
 }
 
-static int fail_set(struct cv_error *err, int r, const char *object, const char *what,
-		    const char *wanted)
+/* A request as a person would write it. */
+static void describe(const struct sr_vf_net *vf, enum sr_vf_request request, char *buf, size_t size)
 {
+	static const char *const links[] = { "auto", "on", "off" };
+
+	switch (request) {
+	case SR_VF_MAC:
+		snprintf(buf, size, "mac=%s", vf->mac);
+		break;
+	case SR_VF_VLAN:
+		snprintf(buf, size, "vlan=%d qos=%d%s", vf->vlan, vf->qos,
+			 vf->vlan_proto == ETH_P_8021AD ? " (802.1ad)" : "");
+		break;
+	case SR_VF_RATE:
+		snprintf(buf, size, "min_rate=%u max_rate=%u", vf->min_rate, vf->max_rate);
+		break;
+	case SR_VF_SPOOFCHK:
+		snprintf(buf, size, "spoofchk=%s", vf->spoofchk ? "on" : "off");
+		break;
+	case SR_VF_TRUST:
+		snprintf(buf, size, "trust=%s", vf->trust ? "on" : "off");
+		break;
+	case SR_VF_LINK:
+		snprintf(buf, size, "link=%s",
+			 vf->linkstate >= 0 && vf->linkstate <= 2 ? links[vf->linkstate] : "?");
+		break;
+	case SR_VF_NODE_GUID:
+		snprintf(buf, size, "node_guid=%016llx", (unsigned long long)vf->node_guid);
+		break;
+	default:
+		snprintf(buf, size, "port_guid=%016llx", (unsigned long long)vf->port_guid);
+		break;
+	}
+}
+
+static int fail_send(struct cv_error *err, int r, const struct target *t,
+		     enum sr_vf_request request)
+{
+	const char *name = sr_vf_request_name(request);
+	char text[80];
+
 	if (r == -EOPNOTSUPP) {
-		cv_fail(err, r, CV_EXIT_PRECONDITION, "ENOFEATURE", object,
-			"the PF's driver cannot set the %s of a VF", what);
-		cv_error_hint(err, "leave the %s out of the spec, or take another NIC", what);
+		cv_fail(err, r, CV_EXIT_PRECONDITION, "ENOFEATURE", t->object,
+			"the PF's driver cannot set the %s of a VF", name);
+		cv_error_hint(err, "leave the %s out of the spec, or take another NIC", name);
 	} else {
-		cv_fail_errno(err, r, object, "cannot set the %s of the VF", what);
+		cv_fail_errno(err, r, t->object, "cannot set the %s of the VF", name);
+		if (r == -EINVAL && request == SR_VF_RATE)
+			cv_error_hint(err,
+				      "some drivers need the link of %s up, allow at most its "
+				      "speed, or know no lowest rate",
+				      t->ifname);
 	}
-	cv_error_wanted(err, "%s", wanted);
+	describe(&t->now, request, text, sizeof(text));
+	if (r == -EOPNOTSUPP)
+		cv_error_found(err, "%s", text);
+	describe(&t->wanted, request, text, sizeof(text));
+	cv_error_wanted(err, "%s", text);
 	return r;
 }
 
-static bool has_mac(const struct sr_vf_net *vf, const struct wish *w)
+/* What is asked for, differs, and could be brought back: a value that nobody reports could not. */
+static unsigned int to_send(const struct target *t)
 {
-	uint8_t mac[6];
-
-	return cv_parse_mac(vf->mac, mac) == 0 && memcmp(mac, w->mac, sizeof(mac)) == 0;
+	return t->asked & sr_vf_net_differ(&t->now, &t->wanted) & sr_vf_net_reported(&t->now);
 }
 
-static bool has_vlan(const struct sr_vf_net *vf, const struct wish *w)
+static int send_all(const struct cv_step_env *env, struct target *t, struct cv_error *err)
 {
-	return vf->vlan == w->vlan && vf->qos == w->qos;
-}
+	unsigned int mask = to_send(t);
 
-/* Only what differs is written. */
-static int change(const struct cv_step_env *env, const char *object, const char *ifname,
-		  const struct sr_vf_net *vf, const struct wish *w, struct cv_error *err)
-{
-	char text[CV_MAC_MAX];
-	int r = 0;
+	for (unsigned int i = 0; i < SR_VF_REQUESTS; i++) {
+		int r;
 
-	if (w->has_mac && !has_mac(vf, w)) {
-		r = sr_vf_net_set_mac(ifname, vf->index, w->mac, env->deadline_ms);
-		if (r < 0)
-			return fail_set(err, r, object, "MAC address", cv_format_mac(w->mac, text));
+		if (!(mask & SR_VF_BIT(i)))
+			continue;
+		r = sr_vf_net_send(t->ifname, i, &t->wanted, env->deadline_ms);
+		if (r == -EOPNOTSUPP && !(SR_VF_BIT(i) & SR_VF_INSISTED))
+			t->unsupported |= SR_VF_BIT(i);
+		else if (r < 0)
+			return fail_send(err, r, t, i);
 	}
-	if (w->has_vlan && !has_vlan(vf, w)) {
-		r = sr_vf_net_set_vlan(ifname, vf->index, w->vlan, w->qos, env->deadline_ms);
-		snprintf(text, sizeof(text), "%d", w->vlan);
-		if (r < 0)
-			return fail_set(err, r, object, "VLAN", text);
-	}
-	return r;
+	return 0;
 }
 
-static int verify(const struct cv_step_env *env, const char *object, const struct wish *w,
-		  struct cv_error *err)
+static int verify(const struct cv_step_env *env, const struct target *t, struct cv_error *err)
 {
-	char ifname[64], mac[CV_MAC_MAX];
-	struct sr_vf_net vf;
-	int r = find_vf(env, object, ifname, &vf, err);
+	unsigned int mask = t->asked & ~t->unsupported & sr_vf_net_reported(&t->now);
+	char text[80];
+	struct target after;
+	int r = find_vf(env, t->object, &after, err);
 
 	if (r < 0)
 		return r;
-	if ((!w->has_mac || has_mac(&vf, w)) && (!w->has_vlan || has_vlan(&vf, w)))
+	mask &= sr_vf_net_differ(&after.now, &t->wanted);
+	for (unsigned int i = 0; i < SR_VF_REQUESTS; i++) {
+		if (!(mask & SR_VF_BIT(i)))
+			continue;
+		cv_fail(err, -EIO, CV_EXIT_FAILED, "EIO", t->object, "the VF did not take its %s",
+			sr_vf_request_name(i));
+		describe(&after.now, i, text, sizeof(text));
+		cv_error_found(err, "%s", text);
+		describe(&t->wanted, i, text, sizeof(text));
+		cv_error_wanted(err, "%s", text);
+		cv_error_hint(err, "see dmesg: the driver said yes, but reports another value");
+		return -EIO;
+	}
+	return 0;
+}
+
+static int change(const struct cv_step_env *env, struct target *t, struct cv_error *err)
+{
+	int r;
+
+	if (to_send(t) == 0)
 		return 0;
-	cv_fail(err, -EIO, CV_EXIT_FAILED, "EIO", object, "the VF did not take its settings");
-	cv_error_found(err, "mac %s vlan %d qos %d", vf.mac, vf.vlan, vf.qos);
-	cv_error_wanted(err, "mac %s vlan %d qos %d",
-			w->has_mac ? cv_format_mac(w->mac, mac) : "any", w->vlan, w->qos);
-	return -EIO;
+	r = send_all(env, t, err);
+	return r < 0 ? r : verify(env, t, err);
+}
+
+/* One value alone may be right, but not with what is there already. */
+static int check_whole(const struct target *t, struct cv_error *err)
+{
+	struct vf_settings whole;
+
+	if (!(t->asked & (SR_VF_BIT(SR_VF_VLAN) | SR_VF_BIT(SR_VF_RATE))))
+		return 0;
+	sr_vf_net_settings(&t->wanted, &whole);
+	return vf_settings_check(&whole, t->object, err);
 }
 
 static int apply(const struct cv_step_env *env, const char *object, const char *value,
 		 const json_t *prior, struct cv_error *err)
 {
-	struct sr_vf_net vf;
-	struct wish w;
-	char ifname[64];
-	int r = parse_wish(object, value, &w, err);
+	struct vf_settings s;
+	struct target t;
+	int r = parse_settings(object, value, &s, err);
 
 	if (r == 0)
-		r = find_vf(env, object, ifname, &vf, err);
-	if (r == 0)
-		r = change(env, object, ifname, &vf, &w, err);
-	return r < 0 ? r : verify(env, object, &w, err);
+		r = find_vf(env, object, &t, err);
+	if (r < 0)
+		return r;
+	t.asked = sr_vf_net_lay(&s, &t.wanted);
+	r = check_whole(&t, err);
+	return r < 0 ? r : change(env, &t, err);
 }
 
-/* An unknown address is restored as it was reported: all zero. */
+/* @mask: what to bring back. An unknown address is restored as it was reported: all zero. */
+static int bring_back(const struct cv_step_env *env, const char *object, const json_t *prior,
+		      unsigned int mask, struct cv_error *err)
+{
+	struct target t;
+	int r = find_vf(env, object, &t, err);
+
+	if (r == -ENODEV) /* the PF, its interface or the VF is gone: so are the settings */
+		return 0;
+	if (r < 0)
+		return r;
+	t.asked = sr_vf_net_from_json(prior, &t.wanted) & mask;
+	return change(env, &t, err);
+}
+
+int sr_vf_net_bring_back(const struct cv_step_env *env, const char *object, const json_t *prior,
+			 struct cv_error *err)
+{
+	return bring_back(env, object, prior, ~0U, err);
+}
+
 static int revert(const struct cv_step_env *env, const char *object, const char *value,
 		  const json_t *prior, struct cv_error *err)
 {
-	struct wish asked, before = { 0 };
-	struct sr_vf_net vf;
-	char ifname[64];
-	int r = parse_wish(object, value, &asked, err);
+	struct sr_vf_net ignored = { 0 };
+	struct vf_settings s;
+	int r = parse_settings(object, value, &s, err);
 
+	return r < 0 ? r : bring_back(env, object, prior, sr_vf_net_lay(&s, &ignored), err);
+}
+
+int sr_vf_net_notes(const struct cv_step_env *env, const char *object, const char *value,
+		    struct cv_strv *ret, struct cv_error *err)
+{
+	struct vf_settings s;
+	struct target t;
+	unsigned int missing;
+	int r = parse_settings(object, value, &s, err);
+
+	if (r == 0)
+		r = find_vf(env, object, &t, err);
 	if (r < 0)
 		return r;
-	before.has_mac = asked.has_mac &&
-			 cv_parse_mac(cv_json_str(prior, "mac", ""), before.mac) == 0;
-	before.has_vlan = asked.has_vlan && json_object_get(prior, "vlan");
-	before.vlan = (int)cv_json_int(prior, "vlan", 0);
-	before.qos = (int)cv_json_int(prior, "qos", 0);
-	r = find_vf(env, object, ifname, &vf, err);
-	if (r == -ENODEV) /* the PF, its interface or the VF is gone: so are the settings */
-		return 0;
-	return r < 0 ? r : change(env, object, ifname, &vf, &before, err);
+	t.asked = sr_vf_net_lay(&s, &t.wanted);
+	missing = t.asked & sr_vf_net_differ(&t.now, &t.wanted) & ~SR_VF_INSISTED;
+	for (unsigned int i = 0; i < SR_VF_REQUESTS && r == 0; i++) {
+		char text[80];
+
+		if (!(missing & SR_VF_BIT(i)))
+			continue;
+		describe(&t.wanted, i, text, sizeof(text));
+		r = cv_strv_addf(ret, "%s: left alone, the driver of %s does not %s the %s of a VF",
+				 text, t.ifname,
+				 sr_vf_net_reported(&t.now) & SR_VF_BIT(i) ? "set" : "report",
+				 sr_vf_request_name(i));
+	}
+	return r < 0 ? cv_fail_errno(err, r, object, "cannot note what is not supported") : 0;
 }
 
 const struct cv_step_ops sr_step_vf_net = {
 	.kind = "vf-net",
 	.scope = CV_SCOPE_OWN,
-	.undo = "set MAC and VLAN of the VF back to what the PF reported before",
+	.undo = "set the VF's settings back to what the PF reported before",
 	.record = record,
 	.apply = apply,
 	.revert = revert,

@@ -11,14 +11,18 @@
 #include "sriov/function.h"
 
 #define OPCODE_IDENTIFY 0x06
+#define OPCODE_ATTACH 0x15
 #define OPCODE_VIRT_MGMT 0x1c
+#define CNS_ATTACHED_LIST 0x12
 #define CNS_PRIMARY_CAPS 0x14
 #define CNS_SECONDARY_LIST 0x15
 #define STATUS_NO_COMMAND 0x001
 #define STATUS_BAD_FIELD 0x002
+#define STATUS_ATTACHED 0x118
 #define LIST_BYTES 4096
 #define LIST_ENTRIES 127
 #define ENTRY_BYTES 32
+#define CONTROLLER_LIST_MAX 2047
 
 /* Actions of Virtualization Management (NVMe Base 2.0 figure 341). */
 enum action { ACTION_OFFLINE = 7, ACTION_ASSIGN = 8, ACTION_ONLINE = 9 };
@@ -30,6 +34,11 @@ static const struct {
 } status_names[] = {
 	{ STATUS_NO_COMMAND, "the controller has no such command" },
 	{ STATUS_BAD_FIELD, "invalid field in the command" },
+	{ 0x00b, "there is no such namespace" },
+	{ STATUS_ATTACHED, "the namespace is attached to the controller already" },
+	{ 0x119, "the namespace is private and attached to another controller" },
+	{ 0x11a, "the namespace is not attached to the controller" },
+	{ 0x11c, "the controller is not of this subsystem" },
 	{ 0x11f, "invalid controller identifier" },
 	{ 0x120, "the secondary controller is in the wrong state" },
 	{ 0x121, "this number of resources is not to be had" },
@@ -39,7 +48,7 @@ static const struct {
 /**
  * struct request - an admin command; the child fills @status and @data
  * @status: of the controller, 0 when it took the command
- * @data:   where the command reads to, when cmd.data_len says so
+ * @data:   where the command reads to or writes from, when cmd.data_len says so
  */
 struct request {
 	int fd;
@@ -54,7 +63,7 @@ static int errno_of(const struct request *q, int code)
 	if (code == STATUS_NO_COMMAND ||
 	    (code == STATUS_BAD_FIELD && q->cmd.opcode == OPCODE_IDENTIFY))
 		return -EOPNOTSUPP;
-	return -EIO;
+	return code == STATUS_ATTACHED ? -EEXIST : -EIO;
 }
 
 static int fail_status(struct cv_error *err, const struct request *q, const char *doing)
@@ -130,14 +139,15 @@ int sr_nvme_parse_list(const uint8_t *list, unsigned int vf_number, struct sr_nv
 	return 0;
 }
 
-/* The 4096 bytes of Identify @cns for (or from) the controller @cntlid */
-static int identify(int fd, unsigned int cns, unsigned int cntlid, uint8_t *ret,
+/* The 4096 bytes of Identify @cns for (or from) the controller @cntlid; @nsid: 0 where none is meant */
+static int identify(int fd, unsigned int cns, unsigned int cntlid, uint32_t nsid, uint8_t *ret,
 		    unsigned int timeout_ms, const char *doing, struct cv_error *err)
 {
 	struct request q = {
 		.fd = fd,
 		.cmd = {
 			.opcode = OPCODE_IDENTIFY,
+			.nsid = nsid,
 			.data_len = LIST_BYTES,
 			.cdw10 = cns | cntlid << 16,
 			.timeout_ms = timeout_ms,
@@ -158,7 +168,7 @@ bool sr_nvme_parse_caps(const uint8_t *caps)
 int sr_nvme_check_flexible(int fd, unsigned int timeout_ms, struct cv_error *err)
 {
 	uint8_t caps[LIST_BYTES];
-	int r = identify(fd, CNS_PRIMARY_CAPS, 0, caps, timeout_ms,
+	int r = identify(fd, CNS_PRIMARY_CAPS, 0, 0, caps, timeout_ms,
 			 "reading the capabilities of the primary controller", err);
 
 	if (r < 0 || sr_nvme_parse_caps(caps))
@@ -176,7 +186,7 @@ int sr_nvme_secondary_read(int fd, unsigned int vf_number, unsigned int timeout_
 	while (first <= UINT16_MAX) {
 		uint8_t list[LIST_BYTES];
 		uint16_t last = 0;
-		int r = identify(fd, CNS_SECONDARY_LIST, first, list, timeout_ms,
+		int r = identify(fd, CNS_SECONDARY_LIST, first, 0, list, timeout_ms,
 				 "reading the list of secondary controllers", err);
 
 		if (r == 0)
@@ -231,4 +241,49 @@ int sr_nvme_set_online(int fd, uint16_t cntlid, bool is_online, unsigned int tim
 		 is_online ? "online" : "offline");
 	return manage(fd, cntlid, is_online ? ACTION_ONLINE : ACTION_OFFLINE, SR_NVME_VQ, 0,
 		      timeout_ms, doing, err);
+}
+
+bool sr_nvme_list_has(const uint8_t *list, uint16_t cntlid)
+{
+	unsigned int n = le16(list);
+
+	for (unsigned int i = 1; i <= n && i <= CONTROLLER_LIST_MAX; i++)
+		if (le16(list + 2 * (size_t)i) == cntlid)
+			return true;
+	return false;
+}
+
+/* The list begins with the first controller that is not below the given one. */
+int sr_nvme_is_attached(int fd, uint32_t nsid, uint16_t cntlid, unsigned int timeout_ms,
+			struct cv_error *err)
+{
+	uint8_t list[LIST_BYTES];
+	char doing[80];
+	int r;
+
+	snprintf(doing, sizeof(doing), "reading which controllers namespace %u is attached to",
+		 nsid);
+	r = identify(fd, CNS_ATTACHED_LIST, cntlid, nsid, list, timeout_ms, doing, err);
+	return r < 0 ? r : sr_nvme_list_has(list, cntlid);
+}
+
+int sr_nvme_attach(int fd, uint32_t nsid, uint16_t cntlid, bool is_attach, unsigned int timeout_ms,
+		   struct cv_error *err)
+{
+	struct request q = {
+		.fd = fd,
+		.cmd = {
+			.opcode = OPCODE_ATTACH,
+			.nsid = nsid,
+			.data_len = LIST_BYTES,
+			.cdw10 = is_attach ? 0 : 1,
+			.timeout_ms = timeout_ms,
+		},
+		.data = { 1, 0, cntlid & 0xff, cntlid >> 8 }, /* a list of one controller */
+	};
+	char doing[80];
+
+	snprintf(doing, sizeof(doing), "%s namespace %u %s controller %u",
+		 is_attach ? "attaching" : "detaching", nsid, is_attach ? "to" : "from", cntlid);
+	return submit(&q, doing, err);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Kind "vf-nvme": queues and interrupts of an NVMe VF. */
+/* Kind "vf-nvme": queues, interrupts and namespaces of an NVMe VF. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,12 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "base/parse.h"
 #include "sriov/function.h"
 #include "sriov/nvme.h"
 #include "sriov/steps.h"
-
-#define MAX_RESOURCES 65535
 
 /**
  * struct target - the VF of a step; done with target_done()
@@ -106,82 +103,116 @@ static int read_state(const struct cv_step_env *env, const char *object, const s
 }
 
 /*
- * Notes nothing for a device without virtualization enhancements (NVMe 2.0 section 8.26): its VFs come
- * with their queues, and there is nothing to assign or to give back.
+ * Notes no resources for a device without virtualization enhancements (NVMe 2.0 section 8.26): its VFs
+ * come with their queues, and there is nothing to assign or to give back.
  */
 static bool is_fixed(const json_t *prior)
 {
-	return json_is_object(prior) && !json_object_get(prior, "cntlid");
+	return json_is_object(prior) && !json_object_get(prior, "vq");
 }
 
-static int record_none(json_t **ret_prior, const char *object, struct cv_error *err)
+static void name_object(struct cv_error *err, const char *object)
 {
-	if (err)
-		*err = (struct cv_error){ 0 };
-	*ret_prior = json_object();
-	return *ret_prior ? 0 : cv_fail_errno(err, -ENOMEM, object, "cannot note the resources");
+	if (err && !err->object[0])
+		snprintf(err->object, sizeof(err->object), "%s", object);
+}
+
+static int fail_namespaces(struct cv_error *err, int r, const char *object)
+{
+	if (r != -EOPNOTSUPP) {
+		name_object(err, object);
+		return r;
+	}
+	cv_fail(err, r, CV_EXIT_PRECONDITION, "ENOFEATURE", object,
+		"no namespace can be attached to the VF: the device has none of that number, or no "
+		"namespace management");
+	cv_error_hint(err, "nvme list-ns --all tells the namespaces; leave ns= out for those the "
+			   "VF has anyway");
+	return r;
+}
+
+/* What there is to assign and to give back */
+static int note_resources(const struct cv_step_env *env, const char *object, const struct target *t,
+			  json_t *prior, struct cv_error *err)
+{
+	struct sr_nvme_secondary s = { 0 };
+	int r = sr_nvme_check_flexible(t->fd, env->deadline_ms, err);
+
+	if (r == 0)
+		r = read_state(env, object, t, &s, err);
+	if (r == -EOPNOTSUPP) {
+		if (err)
+			*err = (struct cv_error){ 0 };
+		return 0;
+	}
+	if (r < 0) {
+		name_object(err, object);
+		return r;
+	}
+	if (json_object_set_new(prior, "cntlid", json_integer(s.cntlid)) < 0 ||
+	    json_object_set_new(prior, "vq", json_integer(s.vq)) < 0 ||
+	    json_object_set_new(prior, "vi", json_integer(s.vi)) < 0 ||
+	    json_object_set_new(prior, "online", json_boolean(s.is_online)) < 0)
+		return cv_fail_errno(err, -ENOMEM, object, "cannot note the resources");
+	return 0;
+}
+
+/* Which of the wished namespaces the VF has already */
+static int note_namespaces(const struct cv_step_env *env, const char *object,
+			   const struct target *t, const struct sr_nvme_wish *w, json_t *prior,
+			   struct cv_error *err)
+{
+	json_t *list = json_array();
+	struct sr_nvme_secondary s = { 0 };
+	int r = json_object_set_new(prior, "attached", list);
+
+	if (r < 0)
+		return cv_fail_errno(err, -ENOMEM, object, "cannot note the namespaces");
+	r = read_state(env, object, t, &s, err);
+	for (size_t i = 0; i < w->n_ns && r >= 0; i++) {
+		r = sr_nvme_is_attached(t->fd, w->ns[i], s.cntlid, env->deadline_ms, err);
+		if (r > 0 && json_array_append_new(list, json_integer(w->ns[i])) < 0)
+			return cv_fail_errno(err, -ENOMEM, object, "cannot note the namespaces");
+	}
+	return r < 0 ? fail_namespaces(err, r, object) : 0;
+}
+
+static int fail_wish(struct cv_error *err, int r, const char *object, const char *value)
+{
+	cv_fail(err, r, CV_EXIT_FAILED, "EINVAL", object, "not NVMe VF resources: %s", value);
+	cv_error_wanted(err, "vq=2 vi=1, or more of them, and namespaces: ns=1,2");
+	return r;
+}
+
+/* An empty value asks for nothing: what there is shall be noted, or come back. */
+static int read_wish(const char *object, const char *value, struct sr_nvme_wish *ret,
+		     struct cv_error *err)
+{
+	int r = 0;
+
+	*ret = (struct sr_nvme_wish){ 0 };
+	if (value[0])
+		r = sr_nvme_parse_wish(value, ret);
+	return r < 0 ? fail_wish(err, r, object, value) : 0;
 }
 
 static int record(const struct cv_step_env *env, const char *object, const char *value,
 		  json_t **ret_prior, struct cv_error *err)
 {
 	_cleanup_(target_done) struct target t = { .fd = -1 };
-	struct sr_nvme_secondary s;
-	int r = open_target(env, object, &t, err);
+	_cleanup_json_ json_t *prior = json_object();
+	struct sr_nvme_wish w;
+	int r = read_wish(object, value, &w, err);
 
-	if (r < 0)
-		return r;
-	r = sr_nvme_check_flexible(t.fd, env->deadline_ms, err);
 	if (r == 0)
-		r = read_state(env, object, &t, &s, err);
-	if (r == -EOPNOTSUPP)
-		return record_none(ret_prior, object, err);
-	if (r < 0) {
-		if (err && !err->object[0])
-			snprintf(err->object, sizeof(err->object), "%s", object);
-		return r;
-	}
-	*ret_prior = json_pack("{si si si sb}", "cntlid", (int)s.cntlid, "vq", (int)s.vq, "vi",
-			       (int)s.vi, "online", (int)s.is_online);
-	return *ret_prior ? 0 : cv_fail_errno(err, -ENOMEM, object, "cannot note the resources");
-}
-
-static int parse_part(char *part, struct share *s)
-{
-	char *value = strchr(part, '=');
-	uint64_t count;
-
-	if (!value)
-		return -EINVAL;
-	*value++ = '\0';
-	if (cv_parse_u64(value, &count) < 0 || count > MAX_RESOURCES)
-		return -EINVAL;
-	if (strcmp(part, "vq") == 0)
-		s->vq = (unsigned int)count;
-	else if (strcmp(part, "vi") == 0)
-		s->vi = (unsigned int)count;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-/* "vq=2 vi=1": an admin and an I/O queue are the least a controller can work with. */
-static int parse_share(const char *object, const char *value, struct share *ret,
-		       struct cv_error *err)
-{
-	_cleanup_free_ char *copy = strdup(value);
-	struct share s = { .is_online = true };
-	char *save = NULL;
-	int r = copy ? 0 : -ENOMEM;
-
-	for (char *part = copy ? strtok_r(copy, " ", &save) : NULL; part && r == 0;
-	     part = strtok_r(NULL, " ", &save))
-		r = parse_part(part, &s);
-	if (r < 0 || s.vq < 2 || s.vi < 1)
-		return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "EINVAL", object,
-			       "not NVMe VF resources: %s", value);
-	*ret = s;
-	return 0;
+		r = open_target(env, object, &t, err);
+	if (r == 0)
+		r = note_resources(env, object, &t, prior, err);
+	if (r == 0 && w.n_ns > 0)
+		r = note_namespaces(env, object, &t, &w, prior, err);
+	if (r == 0)
+		*ret_prior = TAKE_PTR(prior);
+	return r;
 }
 
 /* A controller comes up with its new resources only after a reset of its function. */
@@ -256,24 +287,129 @@ static int check_unbound(const struct cv_step_env *env, const struct target *t,
 	return -EBUSY;
 }
 
+static int fail_not_taken(struct cv_error *err, const char *object, uint32_t nsid, bool is_attach)
+{
+	cv_fail(err, -EIO, CV_EXIT_FAILED, "EIO", object, "the controller did not %s namespace %u",
+		is_attach ? "attach" : "detach", nsid);
+	cv_error_found(err, "its list of controllers %s that of the VF",
+		       is_attach ? "lacks" : "still has");
+	cv_error_hint(err,
+		      "nvme list-ctrl -n %u tells who has it; some controllers (QEMU 10.0) refuse "
+		      "what their PF has itself: detach it there first",
+		      nsid);
+	return -EIO;
+}
+
+/* Writes nothing when it is so already. Verified once the controller is as it shall be: one that is
+ * offline may show less than it has. */
+static int attach(const struct cv_step_env *env, const char *object, const struct target *t,
+		  uint16_t cntlid, uint32_t nsid, struct cv_error *err)
+{
+	int r = sr_nvme_is_attached(t->fd, nsid, cntlid, env->deadline_ms, err);
+
+	if (r == 0)
+		r = sr_nvme_attach(t->fd, nsid, cntlid, true, env->deadline_ms, err);
+	if (r == -EEXIST && err)
+		*err = (struct cv_error){ 0 };
+	return r < 0 && r != -EEXIST ? fail_namespaces(err, r, object) : 0;
+}
+
+static int attach_all(const struct cv_step_env *env, const char *object, const struct target *t,
+		      const struct sr_nvme_wish *w, struct cv_error *err)
+{
+	struct sr_nvme_secondary s = { 0 };
+	int r = w->n_ns > 0 ? read_state(env, object, t, &s, err) : 0;
+
+	for (size_t i = 0; i < w->n_ns && r == 0; i++)
+		r = attach(env, object, t, s.cntlid, w->ns[i], err);
+	return r;
+}
+
+static int verify_attached(const struct cv_step_env *env, const char *object,
+			   const struct target *t, const struct sr_nvme_wish *w,
+			   struct cv_error *err)
+{
+	struct sr_nvme_secondary s = { 0 };
+	int r = w->n_ns > 0 ? read_state(env, object, t, &s, err) : 0;
+
+	for (size_t i = 0; i < w->n_ns && r >= 0; i++) {
+		r = sr_nvme_is_attached(t->fd, w->ns[i], s.cntlid, env->deadline_ms, err);
+		if (r == 0)
+			return fail_not_taken(err, object, w->ns[i], true);
+	}
+	return r < 0 ? fail_namespaces(err, r, object) : 0;
+}
+
+/* A namespace that is gone is attached to nobody. */
+static int detach(const struct cv_step_env *env, const char *object, const struct target *t,
+		  uint16_t cntlid, uint32_t nsid, struct cv_error *err)
+{
+	int r = sr_nvme_is_attached(t->fd, nsid, cntlid, env->deadline_ms, err);
+
+	if (r > 0) {
+		r = sr_nvme_attach(t->fd, nsid, cntlid, false, env->deadline_ms, err);
+		if (r == 0)
+			r = sr_nvme_is_attached(t->fd, nsid, cntlid, env->deadline_ms, err);
+	}
+	if (r > 0)
+		return fail_not_taken(err, object, nsid, false);
+	return r < 0 && r != -EOPNOTSUPP ? fail_namespaces(err, r, object) : 0;
+}
+
+static bool was_attached(const json_t *prior, uint32_t nsid)
+{
+	const json_t *list = json_object_get(prior, "attached");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (json_integer_value(json_array_get(list, i)) == (json_int_t)nsid)
+			return true;
+	return false;
+}
+
+/* All that apply may have attached, last first */
+static int detach_all(const struct cv_step_env *env, const char *object, const struct target *t,
+		      const struct sr_nvme_wish *w, const json_t *prior, struct cv_error *err)
+{
+	struct sr_nvme_secondary s = { 0 };
+	int r = w->n_ns > 0 ? read_state(env, object, t, &s, err) : 0;
+
+	for (size_t i = w->n_ns; i > 0 && r == 0; i--)
+		if (!was_attached(prior, w->ns[i - 1]))
+			r = detach(env, object, t, s.cntlid, w->ns[i - 1], err);
+	return r;
+}
+
+static int assign_wish(const struct cv_step_env *env, const char *object, const struct target *t,
+		       const struct sr_nvme_wish *w, struct cv_error *err)
+{
+	const struct share wanted = { .vq = w->vq, .vi = w->vi, .is_online = true };
+	struct sr_nvme_secondary s = { 0 };
+	int r = read_state(env, object, t, &s, err);
+
+	if (r < 0 || is_like(&s, &wanted))
+		return r;
+	r = check_unbound(env, t, err);
+	return r < 0 ? r : bring_to(env, object, t, &wanted, err);
+}
+
+/* Namespaces first: a controller that comes online has them then. */
 static int apply(const struct cv_step_env *env, const char *object, const char *value,
 		 const json_t *prior, struct cv_error *err)
 {
 	_cleanup_(target_done) struct target t = { .fd = -1 };
-	struct sr_nvme_secondary s;
-	struct share wanted;
-	int r = parse_share(object, value, &wanted, err);
+	struct sr_nvme_wish w;
+	int r = sr_nvme_parse_wish(value, &w);
 
-	if (r == 0 && is_fixed(prior))
+	if (r < 0)
+		return fail_wish(err, r, object, value);
+	if (is_fixed(prior) && w.n_ns == 0)
 		return 0;
+	r = open_target(env, object, &t, err);
 	if (r == 0)
-		r = open_target(env, object, &t, err);
-	if (r == 0)
-		r = read_state(env, object, &t, &s, err);
-	if (r < 0 || is_like(&s, &wanted))
-		return r;
-	r = check_unbound(env, &t, err);
-	return r < 0 ? r : bring_to(env, object, &t, &wanted, err);
+		r = attach_all(env, object, &t, &w, err);
+	if (r == 0 && !is_fixed(prior))
+		r = assign_wish(env, object, &t, &w, err);
+	return r < 0 ? r : verify_attached(env, object, &t, &w, err);
 }
 
 static int revert(const struct cv_step_env *env, const char *object, const char *value,
@@ -285,21 +421,24 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 		.vi = (unsigned int)cv_json_int(prior, "vi", 0),
 		.is_online = cv_json_bool(prior, "online", 0),
 	};
-	int r;
+	struct sr_nvme_wish w;
+	int r = read_wish(object, value, &w, err);
 
-	if (is_fixed(prior))
-		return 0;
+	if (r < 0 || (is_fixed(prior) && w.n_ns == 0))
+		return r;
 	r = open_target(env, object, &t, err);
 	/* Without the VF or the PF's controller there is nothing that could be given back. */
 	if (r == -ENODEV || r == -ENOENT || r == -ENXIO)
 		return 0;
-	return r < 0 ? r : bring_to(env, object, &t, &before, err);
+	if (r == 0 && !is_fixed(prior))
+		r = bring_to(env, object, &t, &before, err);
+	return r < 0 ? r : detach_all(env, object, &t, &w, prior, err);
 }
 
 const struct cv_step_ops sr_step_vf_nvme = {
 	.kind = "vf-nvme",
 	.scope = CV_SCOPE_OWN,
-	.undo = "offline, then the queues, interrupts and state the VF had before",
+	.undo = "offline, then the queues, interrupts, state and namespaces the VF had before",
 	.record = record,
 	.apply = apply,
 	.revert = revert,

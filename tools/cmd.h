@@ -74,6 +74,8 @@ enum cmd_need {
  * @args:     usage of the positional arguments ("SPEC...")
  * @complete: what completes the arguments: "vm", "file", "" (for the shell completion)
  * @run:      returns an exit code (enum cv_exit), or -errno with cmd->err filled
+ * @verbs:    of a verb with verbs of its own (carve device list): the table, NULL-terminated; the verb
+ *            itself has no run then, and cmd->verb is the inner one
  */
 struct cmd_verb {
 	const char *name;
@@ -84,15 +86,25 @@ struct cmd_verb {
 	unsigned int needs;
 	const struct cmd_option *options;
 	int (*run)(struct cmd *c);
+	const struct cmd_verb *const *verbs;
 };
 
 extern const struct cmd_verb *const cmd_verbs[]; /* NULL-terminated */
 extern const struct cmd_option cmd_global_options[];
 
+#define CMD_NAME_MAX 48
+/** cmd_verb_name() - as it is typed: "run", "device list". Return: @buf. */
+const char *cmd_verb_name(const struct cmd_verb *verb, char buf[CMD_NAME_MAX]);
 /** cmd_parse() - fill @c from the command line. Return: 0, -EINVAL with c->err. */
 int cmd_parse(int argc, char **argv, struct cmd *c);
 /** cmd_help() - help of one verb, or of all (NULL), to stdout. */
 void cmd_help(const struct cmd_verb *verb);
+/**
+ * cmd_require() - is the root live, the caller root? Not asked with --dry-run
+ * @needs: enum cmd_need bits; those of the verb are looked at before it runs
+ * Return: 0, -EINVAL, -EPERM.
+ */
+int cmd_require(struct cmd *c, unsigned int needs);
 /** cmd_value() - value of an option by name, NULL when not given. */
 const char *cmd_value(const struct cmd *c, const char *name);
 /** cmd_value_at() - the @nth value of an option that repeats, NULL after the last. */
@@ -142,7 +154,7 @@ void cmd_specs_free(struct spec *specs, size_t n);
 extern const struct cv_step_table cmd_steps;
 
 extern const struct cmd_verb cmd_topo, cmd_audit, cmd_snapshot, cmd_state, cmd_plan, cmd_run,
-	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_drift, cmd_recover,
-	cmd_help_verb, cmd_version, cmd_complete;
+	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_drift, cmd_recover, cmd_device,
+	cmd_vf, cmd_help_verb, cmd_version, cmd_complete;
 
 #endif

@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <linux/kvm.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,18 +15,15 @@
 
 #include "base/child.h"
 #include "base/cleanup.h"
-#include "base/journal.h"
 #include "base/lease.h"
-#include "base/parse.h"
 #include "base/state.h"
 #include "numa/irq_step.h"
+#include "tools/apply.h"
 #include "tools/launch.h"
 #include "tools/verify.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
 #include "vmm/spawn.h"
-
-#define DEADLINE_MS 20000
 
 struct start {
 	struct cmd *c;
@@ -276,20 +272,8 @@ static void note_managed(const struct start *s)
 			 n, s->plan.name);
 }
 
-static void progress(void *ctx, const struct cv_step *step, int done, unsigned int ms)
+static void add_phases(struct start *s)
 {
-	struct start *s = ctx;
-
-	if (!done)
-		return;
-	json_array_append_new(s->timings, json_pack("{s:s,s:s,s:I}", "step", step->kind, "object",
-						    step->object, "ms", (json_int_t)ms));
-	cmd_note(s->c, "  %2u/%zu %-12s %-62s %6u ms", step->seq, s->plan.n_steps, step->kind,
-		 step->object, ms);
-	if (strcmp(step->kind, nu_step_irq_affinity.kind) == 0)
-		note_managed(s);
-	if (strcmp(step->kind, "launch") != 0)
-		return;
 	for (size_t i = 0; i < s->launch.n_phases; i++) {
 		const struct launch_phase *p = &s->launch.phases[i];
 
@@ -300,36 +284,33 @@ static void progress(void *ctx, const struct cv_step *step, int done, unsigned i
 	}
 }
 
-static int open_journal(struct start *s, struct cv_journal **ret)
+static void after_step(void *ctx, const struct cv_step *step)
 {
-	const char *crash = cmd_value(s->c, "crash-at");
-	char path[CV_PATH_MAX];
-	uint64_t n = 0;
-	int r = 0;
-
-	if (crash && cv_parse_u64(crash, &n) < 0)
-		return cv_fail(&s->c->err, -EINVAL, CV_EXIT_USAGE, "BAD_NUMBER", crash,
-			       "not a journal line");
-	r = cv_journal_create(s->c->root, vm_path(path, s->plan.name, "journal"), s->plan.name,
-			      &s->owner, ret, &s->c->err);
-	if (r == 0)
-		cv_journal_crash_at(*ret, (unsigned int)n);
-	return r;
+	if (strcmp(step->kind, nu_step_irq_affinity.kind) == 0)
+		note_managed(ctx);
+	if (strcmp(step->kind, cmd_step_launch.kind) == 0)
+		add_phases(ctx);
 }
 
 static int apply(struct start *s)
 {
-	_cleanup_(cv_journal_closep) struct cv_journal *journal = NULL;
-	struct cv_step_env env = { s->c->root, s->plan.name, DEADLINE_MS, &s->launch };
-	struct cv_step_progress report = { progress, s };
-	int r = open_journal(s, &journal);
+	char path[CV_PATH_MAX];
+	struct apply a = {
+		.name = s->plan.name,
+		.journal = vm_path(path, s->plan.name, "journal"),
+		.owner = &s->owner,
+		.steps = s->plan.steps,
+		.n_steps = s->plan.n_steps,
+		.launch = &s->launch,
+		.timings = s->timings,
+		.after = after_step,
+		.ctx = s,
+	};
 
 	s->launch = (struct launch){
 		.plan = &s->plan, .hypervisor_fd = s->hypervisor_fd, .uid = s->uid, .gid = s->gid
 	};
-	return r < 0 ? r
-		     : cv_steps_apply(&env, &cmd_steps, journal, s->plan.steps, s->plan.n_steps,
-				      &report, &s->c->err);
+	return apply_steps(s->c, &a);
 }
 
 static void write_timings(struct start *s)
@@ -341,22 +322,6 @@ static void write_timings(struct start *s)
 	if (text)
 		cv_replace_file(s->c->root, vm_path(path, s->plan.name, "timings.json"), text,
 				0644);
-}
-
-/* The first error is the one to tell; a failed clean-up only changes its exit code and hint. */
-static int give_up(struct start *s, int r)
-{
-	struct cv_error first = s->c->err;
-
-	if (first.exit == CV_EXIT_PARTIAL)
-		return r;
-	if (vm_release(s->c, s->plan.name) < 0) {
-		first.exit = CV_EXIT_PARTIAL;
-		cv_error_hint(&first, "not everything could be undone (%.200s): carve recover",
-			      s->c->err.what);
-	}
-	s->c->err = first;
-	return r;
 }
 
 static int take_and_launch(struct start *s)
@@ -371,52 +336,16 @@ static int take_and_launch(struct start *s)
 		write_timings(s);
 	if (r == 0 && launch_is_interrupted())
 		r = launch_fail_interrupted(s->plan.name, &s->c->err);
-	return r < 0 ? give_up(s, r) : 0;
-}
-
-/* ---- signals that shall end the start ---- */
-
-/**
- * struct held - signals that wait until the start is finished or undone
- * @set: those that somebody ignores (nohup) are not among them
- * @old: the mask before
- */
-struct held {
-	sigset_t set;
-	sigset_t old;
-};
-
-static void hold_signals(struct held *h)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-
-	sigemptyset(&h->set);
-	for (size_t i = 0; i < CV_ARRAY_SIZE(signals); i++) {
-		struct sigaction now;
-
-		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			sigaddset(&h->set, signals[i]);
-	}
-	sigprocmask(SIG_BLOCK, &h->set, &h->old);
-}
-
-/* @drop: a signal that waits must not end this process before it has told its error */
-static void let_signals_go(const struct held *h, bool drop)
-{
-	static const struct timespec zero;
-
-	while (drop && sigtimedwait(&h->set, NULL, &zero) > 0)
-		;
-	sigprocmask(SIG_SETMASK, &h->old, NULL);
+	return r < 0 ? apply_give_up(s->c, r, s->plan.name, vm_release) : 0;
 }
 
 static int take_whole_or_nothing(struct start *s)
 {
-	struct held h;
+	struct held_signals h;
 
-	hold_signals(&h);
+	apply_hold_signals(&h);
 	int r = take_and_launch(s);
-	let_signals_go(&h, r < 0);
+	apply_let_signals_go(&h, r < 0);
 	return r;
 }
 

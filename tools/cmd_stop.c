@@ -8,6 +8,7 @@
 #include "base/lease.h"
 #include "base/state.h"
 #include "numa/binding.h"
+#include "tools/operation.h"
 #include "tools/vm.h"
 
 #define GRACE_S 60
@@ -138,7 +139,7 @@ const struct cmd_verb cmd_stop = {
 
 struct recovery {
 	struct cmd *c;
-	json_t *done;  /* one object per VM or lease */
+	json_t *done;  /* one object per VM, operation or lease */
 	bool is_found; /* there was something of the name asked for */
 	int first_error;
 	struct cv_error error;
@@ -154,6 +155,22 @@ static void add_result(struct recovery *rec, const char *name, const char *what)
 static bool is_meant(const struct cmd *c, const char *name)
 {
 	return !c->n_args || strcmp(c->args[0], name) == 0;
+}
+
+static void note_error(struct recovery *rec, int r)
+{
+	if (rec->first_error)
+		return;
+	rec->first_error = r;
+	rec->error = rec->c->err;
+}
+
+static void add_undone(struct recovery *rec, const char *name, int r)
+{
+	add_result(rec, name,
+		   r == 0 ? "undone, everything given back" : "not everything could be undone");
+	if (r < 0)
+		note_error(rec, r);
 }
 
 static void recover_vm(struct recovery *rec, const char *name)
@@ -172,19 +189,44 @@ static void recover_vm(struct recovery *rec, const char *name)
 		add_result(rec, name, r == 0 ? "would be undone" : "cannot be undone");
 		return;
 	}
-	r = r ?: vm_release(c, name);
-	if (r == 0) {
-		add_result(rec, name, "undone, everything given back");
-		return;
-	}
-	add_result(rec, name, "not everything could be undone");
-	if (!rec->first_error) {
-		rec->first_error = r;
-		rec->error = c->err;
+	add_undone(rec, name, r ?: vm_release(c, name));
+}
+
+static void finish_operation(struct recovery *rec, const char *name)
+{
+	int r = rec->c->dry_run ? 0 : operation_finish(rec->c, name);
+
+	if (r < 0)
+		note_error(rec, r);
+	else
+		add_result(rec, name,
+			   rec->c->dry_run ? "complete, its notes would be removed"
+					   : "complete, its notes were removed");
+}
+
+static void recover_operation(struct recovery *rec, const char *name)
+{
+	struct cmd *c = rec->c;
+
+	switch (operation_rest(c, name)) {
+	case OPERATION_HELD:
+		add_result(rec, name,
+			   c->dry_run ? "held, would be left alone"
+				      : "held, left alone: carve device release");
+		break;
+	case OPERATION_COMPLETE:
+		finish_operation(rec, name);
+		break;
+	case OPERATION_UNFINISHED:
+		if (c->dry_run)
+			add_result(rec, name, "would be undone");
+		else
+			add_undone(rec, name, operation_undo(c, name));
+		break;
 	}
 }
 
-/* A lease whose VM directory never came to be, or went before it. */
+/* A lease whose directory never came to be, or went before it. */
 static void recover_lease(struct recovery *rec, const char *name)
 {
 	struct cmd *c = rec->c;
@@ -194,17 +236,27 @@ static void recover_lease(struct recovery *rec, const char *name)
 		add_result(rec, name,
 			   c->dry_run ? "lease without a VM, would be dropped"
 				      : "lease without a VM dropped");
-	else if (!rec->first_error) {
-		rec->first_error = r;
-		rec->error = c->err;
-	}
+	else
+		note_error(rec, r);
+}
+
+static void recover_one(struct recovery *rec, const char *name)
+{
+	struct cv_sysroot *root = rec->c->root;
+	char path[CV_PATH_MAX];
+
+	if (cv_exists(root, vm_path(path, name, "")))
+		recover_vm(rec, name);
+	else if (cv_exists(root, operation_path(path, name, "")))
+		recover_operation(rec, name);
+	else
+		recover_lease(rec, name);
 }
 
 static int recover_all(struct recovery *rec)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	struct cmd *c = rec->c;
-	char path[CV_PATH_MAX];
 	int r = cv_state_names(c->root, &names, &c->err);
 
 	if (r < 0)
@@ -213,10 +265,7 @@ static int recover_all(struct recovery *rec)
 		if (!is_meant(c, names.v[i]))
 			continue;
 		rec->is_found = true;
-		if (cv_exists(c->root, vm_path(path, names.v[i], "")))
-			recover_vm(rec, names.v[i]);
-		else
-			recover_lease(rec, names.v[i]);
+		recover_one(rec, names.v[i]);
 	}
 	if (!rec->first_error)
 		return 0;
@@ -284,7 +333,7 @@ static int run_recover(struct cmd *c)
 const struct cmd_verb cmd_recover = {
 	.name = "recover",
 	.args = "[NAME]",
-	.summary = "undo whatever a killed run or VMM left behind; also after a reboot",
+	.summary = "undo whatever a killed start, change or VMM left behind; also after a reboot",
 	.max_args = 1,
 	.complete = "vm",
 	.needs = CMD_NEED_LIVE | CMD_NEED_ROOT,

@@ -346,6 +346,7 @@ static void read_state(struct reading *s)
 {
 	read_entries(s, CV_LEASE_DIR);
 	read_entries(s, CV_VM_DIR);
+	read_entries(s, CV_OPERATION_DIR);
 	read_entries(s, CV_SHARED_DIR);
 	read_entries(s, CV_QUARANTINE_DIR);
 }

@@ -28,19 +28,68 @@ static const struct {
 	{ "-h", "help" },    { "-V", "version" },
 };
 
+static bool has_verb(const struct cmd_verb *const *verbs, const struct cmd_verb *verb)
+{
+	for (size_t i = 0; verbs && verbs[i]; i++)
+		if (verbs[i] == verb)
+			return true;
+	return false;
+}
+
+static const struct cmd_verb *outer_in(const struct cmd_verb *const *verbs,
+				       const struct cmd_verb *verb)
+{
+	for (size_t i = 0; verbs && verbs[i]; i++) {
+		const struct cmd_verb *outer = has_verb(verbs[i]->verbs, verb)
+						       ? verbs[i]
+						       : outer_in(verbs[i]->verbs, verb);
+
+		if (outer)
+			return outer;
+	}
+	return NULL;
+}
+
+/* The verb that @verb is an inner one of, NULL for one of the table. */
+static const struct cmd_verb *outer_of(const struct cmd_verb *verb)
+{
+	return outer_in(cmd_verbs, verb);
+}
+
+/* Words that name it: 1 for "run", 3 for "vf policy show". */
+static size_t depth_of(const struct cmd_verb *verb)
+{
+	size_t n = 0;
+
+	for (; verb; verb = outer_of(verb))
+		n++;
+	return n;
+}
+
+const char *cmd_verb_name(const struct cmd_verb *verb, char buf[CMD_NAME_MAX])
+{
+	const struct cmd_verb *outer = outer_of(verb);
+	size_t len = outer ? strlen(cmd_verb_name(outer, buf)) : 0;
+
+	snprintf(buf + len, CMD_NAME_MAX - len, "%s%s", outer ? " " : "", verb->name);
+	return buf;
+}
+
 static int usage_error(struct cmd *c, const char *code, const char *object, const char *what)
 {
+	char name[CMD_NAME_MAX];
+
 	cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, code, object, "%s", what);
 	cv_error_hint(&c->err, c->verb ? "carve help %s" : "carve help%s",
-		      c->verb ? c->verb->name : "");
+		      c->verb ? cmd_verb_name(c->verb, name) : "");
 	return -EINVAL;
 }
 
-static const struct cmd_verb *find_verb(const char *name)
+static const struct cmd_verb *find_verb(const struct cmd_verb *const *verbs, const char *name)
 {
-	for (size_t i = 0; cmd_verbs[i]; i++)
-		if (strcmp(cmd_verbs[i]->name, name) == 0)
-			return cmd_verbs[i];
+	for (size_t i = 0; verbs && verbs[i]; i++)
+		if (strcmp(verbs[i]->name, name) == 0)
+			return verbs[i];
 	return NULL;
 }
 
@@ -151,11 +200,17 @@ static int scan_option(struct scan *s, const char *name)
 	return own < 0 ? 0 : set_own(s->c, own, value);
 }
 
+/* The first word names the verb, and of one with verbs of its own the second names one of these. */
 static int scan_word(struct scan *s, const char *word)
 {
-	if (!s->c->verb) {
-		s->c->verb = find_verb(word);
-		return s->c->verb ? 0 : usage_error(s->c, "UNKNOWN_VERB", word, "unknown verb");
+	const struct cmd_verb *verb = s->c->verb;
+
+	if (!verb || verb->verbs) {
+		verb = find_verb(verb ? verb->verbs : cmd_verbs, word);
+		if (!verb)
+			return usage_error(s->c, "UNKNOWN_VERB", word, "unknown verb");
+		s->c->verb = verb;
+		return 0;
 	}
 	if (s->c->n_args >= CMD_MAX_ARGS)
 		return usage_error(s->c, "TOO_MANY_ARGUMENTS", word, "too many arguments");
@@ -183,6 +238,39 @@ static int scan_all(struct scan *s)
 	return r;
 }
 
+/* VERB --help is help VERB. */
+static void turn_to_help(struct cmd *c)
+{
+	c->n_args = depth_of(c->verb);
+	for (size_t i = c->n_args; i > 0; i--) {
+		c->args[i - 1] = c->verb->name;
+		c->verb = outer_of(c->verb);
+	}
+	c->verb = &cmd_help_verb;
+}
+
+/* The names of a table, those that the help shows. */
+static void join_names(const struct cmd_verb *const *verbs, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; verbs[i]; i++)
+		if (verbs[i]->summary && used < size)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "",
+						 verbs[i]->name);
+}
+
+static int fail_no_inner_verb(struct cmd *c)
+{
+	char names[sizeof(c->err.wanted) - 16];
+
+	usage_error(c, "MISSING_VERB", c->verb->name, "it needs a verb of its own");
+	join_names(c->verb->verbs, names, sizeof(names));
+	cv_error_wanted(&c->err, "one of: %s", names);
+	return -EINVAL;
+}
+
 int cmd_parse(int argc, char **argv, struct cmd *c)
 {
 	struct scan s = { .c = c, .argv = argv, .argc = argc };
@@ -194,12 +282,10 @@ int cmd_parse(int argc, char **argv, struct cmd *c)
 		return r;
 	if (s.version)
 		c->verb = &cmd_version;
-	else if (s.help || !c->verb) {
-		if (c->verb)
-			c->args[0] = c->verb->name;
-		c->n_args = c->verb ? 1 : 0;
-		c->verb = &cmd_help_verb;
-	}
+	else if (s.help || !c->verb)
+		turn_to_help(c);
+	if (c->verb->verbs)
+		return fail_no_inner_verb(c);
 	if (c->n_args < c->verb->min_args)
 		return usage_error(c, "MISSING_ARGUMENT", c->verb->args, "an argument is missing");
 	if (c->n_args > c->verb->max_args)
@@ -261,42 +347,84 @@ static void help_options(const char *title, const struct cmd_option *o)
 	}
 }
 
+static void help_verbs(const struct cmd_verb *const *verbs)
+{
+	cmd_print("\nverbs\n");
+	for (size_t i = 0; verbs[i]; i++)
+		if (verbs[i]->summary)
+			cmd_print("  %-10s %-14s %s\n", verbs[i]->name, verbs[i]->args,
+				  verbs[i]->summary);
+}
+
+static void help_verb(const struct cmd_verb *verb)
+{
+	char name[CMD_NAME_MAX];
+
+	cmd_print("usage: carve %s%s%s [options]\n\n%s\n", cmd_verb_name(verb, name),
+		  verb->args[0] ? " " : "", verb->args, verb->summary);
+	if (verb->verbs)
+		help_verbs(verb->verbs);
+	help_options("options", verb->options);
+	help_options("global options", cmd_global_options);
+	if (verb->verbs)
+		cmd_print("\ncarve help %s VERB tells more\n", name);
+}
+
 void cmd_help(const struct cmd_verb *verb)
 {
 	if (verb) {
-		cmd_print("usage: carve %s%s%s [options]\n\n%s\n", verb->name,
-			  verb->args[0] ? " " : "", verb->args, verb->summary);
-		help_options("options", verb->options);
-		help_options("global options", cmd_global_options);
+		help_verb(verb);
 		return;
 	}
 	cmd_print("usage: carve VERB [arguments] [options]\n\n"
-		  "near-native guests from whole cores, huge pages and PCI devices of this node\n\n"
-		  "verbs\n");
-	for (size_t i = 0; cmd_verbs[i]; i++)
-		if (cmd_verbs[i]->summary)
-			cmd_print("  %-10s %-14s %s\n", cmd_verbs[i]->name, cmd_verbs[i]->args,
-				  cmd_verbs[i]->summary);
+		  "near-native guests from whole cores, huge pages and PCI devices of this node\n");
+	help_verbs(cmd_verbs);
 	help_options("global options", cmd_global_options);
 	cmd_print(
 		"\ncarve help VERB tells more; exit codes and formats: carve(1), carve-spec(5)\n");
 }
 
+/*
+ * The verb that the arguments name, "device list" or "topo"; NULL without any. Words after a verb that
+ * has none of its own are not looked at.
+ * Return: 0; the index of the word that is no verb, plus one.
+ */
+static size_t find_named(const struct cmd *c, const struct cmd_verb **ret)
+{
+	const struct cmd_verb *const *verbs = cmd_verbs;
+
+	*ret = NULL;
+	for (size_t i = 0; i < c->n_args && verbs; i++) {
+		const struct cmd_verb *verb = find_verb(verbs, c->args[i]);
+
+		if (!verb)
+			return i + 1;
+		*ret = verb;
+		verbs = verb->verbs;
+	}
+	return 0;
+}
+
 static int run_help(struct cmd *c)
 {
-	const struct cmd_verb *verb = c->n_args ? find_verb(c->args[0]) : NULL;
+	const struct cmd_verb *verb;
+	size_t bad = find_named(c, &verb);
 
-	if (c->n_args && !verb)
-		return usage_error(c, "UNKNOWN_VERB", c->args[0], "unknown verb");
+	if (bad || (verb && !verb->summary))
+		return usage_error(c, "UNKNOWN_VERB", c->args[bad ? bad - 1 : c->n_args - 1],
+				   "unknown verb");
+	if (c->n_args > depth_of(verb))
+		return usage_error(c, "TOO_MANY_ARGUMENTS", c->args[depth_of(verb)],
+				   "too many arguments");
 	cmd_help(verb);
 	return 0;
 }
 
 const struct cmd_verb cmd_help_verb = {
 	.name = "help",
-	.args = "[VERB]",
+	.args = "[VERB...]",
 	.summary = "help on carve or on one verb",
-	.max_args = 1,
+	.max_args = 3,
 	.complete = "verb",
 	.run = run_help,
 };
@@ -334,19 +462,30 @@ static void complete_values(const struct cmd_option *o)
 			cmd_print("@value --%s %s\n", o->name, o->words ? o->words : o->arg);
 }
 
-/* carve __complete [VERB]: the verbs; or options, what their values are, and kind of argument of
- * one ("@vm", "@file"). */
+static void complete_verbs(const struct cmd_verb *const *verbs)
+{
+	for (size_t i = 0; verbs[i]; i++)
+		if (verbs[i]->summary)
+			cmd_print("%s\n", verbs[i]->name);
+}
+
+/* carve __complete [VERB [VERB]]: the verbs, as "@inner" says also of a verb that has some; or options,
+ * what their values are, and kind of argument of one ("@vm", "@file"). */
 static int run_complete(struct cmd *c)
 {
-	const struct cmd_verb *verb = c->n_args ? find_verb(c->args[0]) : NULL;
+	const struct cmd_verb *verb;
 
-	for (size_t i = 0; !c->n_args && cmd_verbs[i]; i++)
-		if (cmd_verbs[i]->summary)
-			cmd_print("%s\n", cmd_verbs[i]->name);
+	find_named(c, &verb);
+	if (!c->n_args)
+		complete_verbs(cmd_verbs);
+	if (verb && verb->verbs) {
+		cmd_print("@inner\n");
+		complete_verbs(verb->verbs);
+	}
 	if (verb) {
 		complete_options(verb->options);
 		complete_values(verb->options);
-		if (verb->complete[0])
+		if (verb->complete && verb->complete[0])
 			cmd_print("@%s\n", verb->complete);
 	}
 	complete_options(cmd_global_options);
@@ -357,8 +496,8 @@ static int run_complete(struct cmd *c)
 
 const struct cmd_verb cmd_complete = {
 	.name = "__complete",
-	.args = "[VERB]",
-	.max_args = 1,
+	.args = "[VERB [VERB]]",
+	.max_args = CMD_MAX_ARGS,
 	.complete = "",
 	.run = run_complete,
 };

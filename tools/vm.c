@@ -12,8 +12,9 @@
 #include "base/lease.h"
 #include "base/state.h"
 #include "numa/binding.h"
+#include "tools/apply.h"
+#include "tools/operation.h"
 
-#define DEADLINE_MS 20000 /* one blocking write */
 #define QMP_MS 3000
 
 static const char *const state_names[] = {
@@ -88,8 +89,9 @@ static int write_plan(struct cmd *c, const struct plan *plan)
 int vm_create(struct cmd *c, const struct plan *plan, uid_t uid, gid_t gid)
 {
 	char dir[CV_PATH_MAX], sub[CV_PATH_MAX];
-	int r = cv_mkdir(c->root, vm_path(dir, plan->name, ""), 0755);
+	int r = cv_exists(c->root, operation_path(sub, plan->name, "")) ? -EEXIST : 0;
 
+	r = r ?: cv_mkdir(c->root, vm_path(dir, plan->name, ""), 0755);
 	if (r == -EEXIST)
 		return already_there(c, plan->name);
 	r = r ?: cv_mkdir(c->root, vm_path(sub, plan->name, "vmm"), 0700);
@@ -235,19 +237,8 @@ static int drop_files(struct cmd *c, const char *name)
 
 int vm_release(struct cmd *c, const char *name)
 {
-	struct cv_step_env env = { .root = c->root, .vm = name, .deadline_ms = DEADLINE_MS };
 	char journal[CV_PATH_MAX];
+	int r = apply_undo(c, name, vm_path(journal, name, "journal"));
 
-	if (cv_exists(c->root, vm_path(journal, name, "journal"))) {
-		int r = cv_steps_revert(&env, &cmd_steps, journal, &c->err);
-
-		if (r < 0) {
-			c->err.exit = CV_EXIT_PARTIAL;
-			cv_error_hint(&c->err,
-				      "the journal is kept: mend the cause, then carve recover %s",
-				      name);
-			return r;
-		}
-	}
-	return drop_files(c, name);
+	return r < 0 ? r : drop_files(c, name);
 }

@@ -75,3 +75,19 @@ without_names() {
 all_verbs() {
 	"$carve" __complete | grep -v '^--'
 }
+
+# inner_verbs VERB: its own verbs as they are typed, "device list"
+inner_verbs() {
+	"$carve" __complete "$1" | grep -qx @inner || return 0
+	"$carve" __complete "$1" | grep -v '^[-@]' | sed "s/^/$1 /"
+}
+
+# Every verb as it is typed, one per line: "topo", "device", "device list"
+every_verb() {
+	local verb
+
+	all_verbs | while read -r verb; do
+		echo "$verb"
+		inner_verbs "$verb"
+	done
+}

@@ -15,8 +15,9 @@ complete_words() {
 		printf "%s\n" "${COMPREPLY[@]}"' "$root/completion/carve.bash" "$carve" "$@"
 }
 
+# verb_options VERB...
 verb_options() {
-	"$carve" __complete "$1" | grep '^--'
+	"$carve" __complete "$@" | grep '^--'
 }
 
 @test "the verbs that complete are those of the help" {
@@ -33,6 +34,20 @@ verb_options() {
 	[[ $(complete_words -v topo --cp) == --cpus-only ]]
 	[[ $(complete_words --sysroot x top) == topo ]]
 	[[ $(complete_words help sna) == snapshot ]]
+}
+
+@test "verbs of a verb complete, and what they take" {
+	[[ $(complete_words dev) == device ]]
+	[[ $(complete_words device "" | sort) == "$(inner_verbs device | cut -d ' ' -f 2 | sort)" ]]
+	[[ $(complete_words device hold) == holders ]]
+	[[ $(complete_words help device hold) == holders ]]
+	[[ $(complete_words device list --vf) == --vfs ]]
+	[[ $(complete_words -v device --json list --vf) == --vfs ]]
+	[[ $(complete_words device list --class nv) == nvme ]]
+	[[ -z $(complete_words device udev) ]]
+	[[ $(complete_words device show "" | sort) == \
+		"$("$carve" device list --names --vfs | sort)" ]]
+	[[ -z $(complete_words topo "") ]]
 }
 
 @test "values complete where an option takes words" {
@@ -54,32 +69,32 @@ verb_options() {
 }
 
 @test "every option of the help completes, hidden ones do not" {
-	for verb in $(all_verbs); do
-		expect 0 help "$verb"
+	while read -ra words; do
+		expect 0 help "${words[@]}"
 		from_help=$(grep -oE '^  --[a-z-]+' <<<"$output" | tr -d ' ' | sort)
-		[[ $from_help == "$(verb_options "$verb" | sort)" ]]
-	done
+		[[ $from_help == "$(verb_options "${words[@]}" | sort)" ]]
+	done < <(every_verb)
 	has_not "$(complete_words run --cr)" crash-at
 }
 
 @test "the man page has every verb and every option" {
 	page=$(<"$root/man/carve.1.scd")
-	for verb in $(all_verbs); do
-		has "$page" "*carve $verb*"
-		for option in $(verb_options "$verb"); do
+	while read -ra words; do
+		has "$page" "*carve ${words[*]}*"
+		for option in $(verb_options "${words[@]}"); do
 			has "$page" "*$option*"
 		done
-	done
+	done < <(every_verb)
 }
 
 @test "the man page has no verb and no option that carve does not have" {
-	known=$(for verb in $(all_verbs); do verb_options "$verb"; done | sort -u)
+	known=$(while read -ra words; do verb_options "${words[@]}"; done < <(every_verb) | sort -u)
 	while read -r option; do
 		grep -qx -- "$option" <<<"$known" || { echo "no option $option"; return 1; }
 	done < <(grep -oE '^	?\*--[a-z-]+\*' "$root/man/carve.1.scd" | grep -oE -- '--[a-z-]+')
 	while read -r verb; do
-		all_verbs | grep -qx "$verb" || { echo "no verb $verb"; return 1; }
-	done < <(sed -nE 's/^\*carve ([a-z]+)\*.*/\1/p' "$root/man/carve.1.scd")
+		every_verb | grep -qx "$verb" || { echo "no verb $verb"; return 1; }
+	done < <(sed -nE 's/^\*carve ([a-z]+( [a-z]+)?)\*.*/\1/p' "$root/man/carve.1.scd")
 }
 
 @test "the man page is valid scdoc" {

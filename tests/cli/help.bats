@@ -24,13 +24,29 @@ load carve.bash
 }
 
 @test "help VERB and VERB --help print the verb's usage and options" {
-	for verb in $(all_verbs); do
-		expect 0 help "$verb"
-		has "$output" "usage: carve $verb" "global options"
+	while read -ra words; do
+		expect 0 help "${words[@]}"
+		has "$output" "usage: carve ${words[*]}" "global options"
 		first=$output
-		expect 0 "$verb" --help
+		expect 0 "${words[@]}" --help
 		[[ $output == "$first" ]]
+	done < <(every_verb)
+}
+
+@test "the help of a verb with verbs of its own names them" {
+	for verb in device vf; do
+		expect 0 help "$verb"
+		while read -ra words; do
+			has "$output" "  ${words[1]} "
+		done < <(inner_verbs "$verb")
+		expect 2 "$verb"
+		has "$errors" list "carve help $verb"
+		expect 2 "$verb" frobnicate
+		has "$errors" frobnicate "carve help $verb"
+		expect 2 help "$verb" frobnicate
 	done
+	expect 2 help topo list
+	has "$errors" list "too many"
 }
 
 @test "an unknown verb is a usage error that names it" {
@@ -40,11 +56,11 @@ load carve.bash
 }
 
 @test "an unknown option is a usage error, for every verb" {
-	for verb in $(all_verbs); do
-		expect 2 "$verb" --frobnicate
-		has "$errors" --frobnicate "carve help $verb"
-		expect 2 "$verb" -Q
-	done
+	while read -ra words; do
+		expect 2 "${words[@]}" --frobnicate
+		has "$errors" --frobnicate "carve help ${words[*]}"
+		expect 2 "${words[@]}" -Q
+	done < <(every_verb)
 }
 
 @test "an option without its value, and a flag with one" {

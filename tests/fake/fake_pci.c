@@ -195,7 +195,7 @@ static int write_override(struct fake *f, const char *path, const char *text, vo
 	return 1;
 }
 
-static void remove_device(struct fake *f, const char *bdf)
+void fake_pci_remove(struct fake *f, const char *bdf)
 {
 	char path[CV_PATH_MAX], dir[CV_PATH_MAX], group[CV_PATH_MAX];
 
@@ -257,8 +257,21 @@ static void remove_vf(struct fake *f, const char *pf, const char *dir, unsigned 
 	char path[CV_PATH_MAX], vf[CV_BDF_MAX];
 
 	vf_address(f, pf, dir, i, vf);
-	remove_device(f, vf);
+	fake_pci_remove(f, vf);
 	fake_remove(f, cv_pathf(path, "%.400s/virtfn%u", dir, i));
+}
+
+/* How many of @wanted VFs come up; a fault that lasts for some writes only counts itself down. */
+static unsigned int come_up(struct fake *f, const char *pf, unsigned int wanted)
+{
+	char path[CV_PATH_MAX], dir[CV_PATH_MAX];
+	unsigned int times = number_of(f, cv_pathf(dir, HIDDEN "/%s", pf), "partial_times");
+	unsigned int most = number_of(f, dir, "partial");
+
+	if (times == 0 || most >= wanted)
+		return wanted;
+	fake_filef(f, cv_pathf(path, HIDDEN "/%s/partial_times", pf), "%u", times - 1);
+	return most;
 }
 
 /* The kernel refuses another number while VFs are there. */
@@ -278,6 +291,7 @@ static int write_numvfs(struct fake *f, const char *path, const char *text, void
 		return -ERANGE;
 	if (now && wanted && wanted != now)
 		return -EBUSY;
+	wanted = now ? wanted : come_up(f, pf, (unsigned int)wanted);
 	for (unsigned int i = 0; !now && i < wanted; i++)
 		add_vf(f, pf, dir, i);
 	for (unsigned int i = 0; !wanted && i < now; i++)
@@ -364,4 +378,12 @@ void fake_pci_sriov(struct fake *f, const char *bdf, const struct fake_sriov *s)
 	fake_file(f, cv_pathf(path, HIDDEN "/%s/vf_ids", bdf), s->vf_ids);
 	fake_file(f, cv_pathf(path, HIDDEN "/%s/vf_driver", bdf), s->vf_driver ? s->vf_driver : "");
 	fake_filef(f, cv_pathf(path, HIDDEN "/%s/vf_group", bdf), "%d", s->first_group);
+}
+
+void fake_pci_partial(struct fake *f, const char *bdf, unsigned int most, unsigned int times)
+{
+	char path[CV_PATH_MAX];
+
+	fake_filef(f, cv_pathf(path, HIDDEN "/%s/partial", bdf), "%u", most);
+	fake_filef(f, cv_pathf(path, HIDDEN "/%s/partial_times", bdf), "%u", times);
 }

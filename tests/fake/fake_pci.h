@@ -42,7 +42,11 @@ void fake_pci_install(struct fake *f);
 void fake_pci_driver(struct fake *f, const char *name);
 /** fake_pci_device() - a device, bound to its driver when that is there. */
 void fake_pci_device(struct fake *f, const struct fake_pci *d);
+/** fake_pci_remove() - it is unbound and gone from the bus. */
+void fake_pci_remove(struct fake *f, const char *bdf);
 void fake_pci_sriov(struct fake *f, const char *bdf, const struct fake_sriov *s);
+/** fake_pci_partial() - the next @times that VFs are made, at most @most come up, and it is no error. */
+void fake_pci_partial(struct fake *f, const char *bdf, unsigned int most, unsigned int times);
 /** fake_pci_bound() - name of the driver a device is bound to, "" for none. */
 const char *fake_pci_bound(struct fake *f, const char *bdf, char buf[64]);
 

@@ -40,6 +40,7 @@ struct trap {
 };
 
 struct fake {
+	pid_t pid; /* of the test */
 	struct node nodes[N_NODES];
 	size_t n_nodes; /* slots ever used */
 	struct trap writes;
@@ -464,12 +465,25 @@ static int give_fd(struct node *n)
 	return pwrite(n->fd, n->data, n->len, 0) == (ssize_t)n->len ? 0 : -EIO;
 }
 
+/* For a child that only reads: a descriptor of its own would be in the tree, but not in its parent. */
+static int give_copy(const struct node *n)
+{
+	int fd = memfd_create("fake-copy", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return pwrite(fd, n->data, n->len, 0) == (ssize_t)n->len ? fd : -EIO;
+}
+
 /* A new open file of the same contents, with flags of its own. */
-static int reopen(struct node *n, int flags)
+static int reopen(const struct fake *f, struct node *n, int flags)
 {
 	char path[48];
-	int fd, rc = give_fd(n);
+	int fd, rc;
 
+	if (getpid() != f->pid && n->fd < 0 && (flags & O_ACCMODE) == O_RDONLY)
+		return give_copy(n);
+	rc = give_fd(n);
 	if (rc)
 		return rc;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", n->fd);
@@ -523,7 +537,7 @@ static int op_open(void *ctx, const char *path, int flags, mode_t mode)
 	/* Of a directory the callers want something that fsync() accepts. */
 	if (S_ISDIR(n->mode))
 		return flags & O_ACCMODE ? -EISDIR : memfd_create("fake-dir", MFD_CLOEXEC);
-	return flags & O_DIRECTORY ? -ENOTDIR : reopen(n, flags);
+	return flags & O_DIRECTORY ? -ENOTDIR : reopen(f, n, flags);
 }
 
 /* The hook that fills directories of this path, or NULL. */
@@ -658,6 +672,7 @@ int fake_new(struct fake **ret, struct cv_sysroot **ret_root)
 
 	if (f == MAP_FAILED)
 		return -ENOMEM;
+	f->pid = getpid();
 	add(f, "/", S_IFDIR | 0755);
 	rc = cv_sysroot_new(&fake_ops, f, ret_root);
 	if (rc) {

@@ -7,7 +7,7 @@
 
 /*
  * The tree lives in memory shared with forked children, so that a write by cv_write_deadline() is
- * seen by the test. Only open() must stay in one process: what it makes has a descriptor there.
+ * seen by the test. Only open() for writing must stay in one process: what it makes has a descriptor there.
  * Text below /sys and /proc always ends in a newline, as the kernel prints it.
  */
 struct fake;

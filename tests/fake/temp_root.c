@@ -160,7 +160,18 @@ static int op_open(void *ctx, const char *path, int flags, mode_t mode)
 
 static int op_mkdir(void *ctx, const char *path, mode_t mode)
 {
-	return cv_mkdir(((struct killer *)ctx)->inner, path, mode);
+	const struct killer *k = ctx;
+
+	before_change(k);
+	return after_change(k, cv_mkdir(k->inner, path, mode));
+}
+
+static int op_rmdir(void *ctx, const char *path)
+{
+	const struct killer *k = ctx;
+
+	before_change(k);
+	return after_change(k, cv_rmdir(k->inner, path));
 }
 
 static int op_unlink(void *ctx, const char *path)
@@ -198,6 +209,7 @@ static const struct cv_sysroot_ops killer_ops = {
 	.stat = op_stat,
 	.open = op_open,
 	.mkdir = op_mkdir,
+	.rmdir = op_rmdir,
 	.unlink = op_unlink,
 	.rename = op_rename,
 	.close = op_close,

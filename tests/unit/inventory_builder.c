@@ -421,6 +421,8 @@ struct cv_lease *ib_lease(struct inventory *inv, const char *name, const char *u
 	snprintf(l->name, sizeof(l->name), "%s", name);
 	snprintf(l->owner.user, sizeof(l->owner.user), "%s", user);
 	snprintf(l->owner.job, sizeof(l->owner.job), "%s", job);
+	cv_cpuset_add(&l->cpus,
+		      CV_CPU_MAX - 1); /* a VM always has some; these hosts lack this one */
 	return l;
 }
 

@@ -121,6 +121,36 @@ static void test_lock_is_not_inherited(void **state)
 	assert_int_equal(fcntl(locked, F_GETFD), FD_CLOEXEC);
 }
 
+struct job {
+	int (*fn)(void *arg);
+	void *arg;
+};
+
+static int run_job(void *arg)
+{
+	const struct job *job = arg;
+
+	return job->fn(job->arg);
+}
+
+/* Children share the deadline: one that hangs costs the others nothing. */
+static void test_many(void **state)
+{
+	int seven = 7, busy = -EBUSY, results[4];
+	struct job jobs[] = { { give, &seven }, { hang, NULL }, { die, NULL }, { give, &busy } };
+	void *args[4];
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(jobs); i++)
+		args[i] = &jobs[i];
+	assert_int_equal(cv_children_run(run_job, args, 4, 1000, results), 0);
+	assert_int_equal(results[0], 7);
+	assert_int_equal(results[1], -ETIMEDOUT);
+	assert_int_equal(results[2], -EIO);
+	assert_int_equal(results[3], -EBUSY);
+	assert_int_equal(cv_children_run(run_job, args, 0, 1000, results), 0);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +159,7 @@ int main(void)
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_lock_is_not_inherited),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);

@@ -345,7 +345,7 @@ static const struct refusal {
 	{ "no interrupt remapping", no_intremap, "NO_INTREMAP", CV_EXIT_PRECONDITION, -EPERM,
 	  IB_EDU, "interrupt remapping off", "in effect", "no-intremap" },
 	{ "quarantined", quarantined, "QUARANTINED", CV_EXIT_PRECONDITION, -EPERM, IB_EDU,
-	  "reset did not come back", "not in quarantine", "/var/lib/carve/quarantine" },
+	  "reset did not come back", "not in quarantine", "carve device clear" },
 	{ "unreadable", unreadable, "UNREADABLE", CV_EXIT_PRECONDITION, -EIO, IB_EDU, "ffff",
 	  "answers", "power-cycle" },
 	{ "leased", leased, "EBUSY_LEASE", CV_EXIT_BUSY, -EBUSY, IB_EDU,

@@ -123,7 +123,7 @@ static void numvfs_gives_up_on_partial(void **state)
 {
 	struct host *h = *state;
 	_cleanup_json_ json_t *prior = NULL;
-	h->env.deadline_ms = 30;
+	h->env.deadline_ms = 500; /* also for each read, in a child */
 	fake_file(h->fake, REAL_PF "/sriov_numvfs", "2");
 	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "2", &prior), -ENODEV);
 	assert_string_equal(h->err.code, "EPARTIAL");
@@ -202,6 +202,7 @@ static void vf_settings_are_checked(void **state)
 		{ &sr_step_vf_nvme, PF "/1", "vq=1 vi=1" },
 		{ &sr_step_vf_nvme, PF "/1", "vq=2" },
 		{ &sr_step_vf_nvme, PF "/99999999", "vq=2 vi=1" },
+		{ &sr_step_vf_nvme, PF "/1", "vq=2 vi=1 ns=0" },
 	};
 	struct host *h = *state;
 
@@ -258,6 +259,50 @@ static void nvme_caps_are_parsed(void **state)
 	assert_true(sr_nvme_parse_caps(caps));
 }
 
+static void nvme_wish_is_parsed(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"vq=2",
+		"vq=1 vi=1",
+		"vq=2 vi=0",
+		"vq=2 vi=1 vq=3",
+		"vq=2 vi=70000",
+		"vq=2 vi=1 ns",
+		"vq=2 vi=1 ns=",
+		"vq=2 vi=1 ns=0",
+		"vq=2 vi=1 ns=1,",
+		"vq=2 vi=1 ns=1,1",
+		"vq=2 vi=1 ns=1 ns=2",
+		"vq=2 vi=1 ns=4294967295",
+		"vq=2 vi=1 ns=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+	};
+	struct sr_nvme_wish w;
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(bad); i++)
+		assert_int_equal(sr_nvme_parse_wish(bad[i], &w), -EINVAL);
+	assert_int_equal(sr_nvme_parse_wish("vq=4 vi=2", &w), 0);
+	assert_int_equal(w.n_ns, 0);
+	assert_int_equal(sr_nvme_parse_wish("vq=4 vi=2 ns=7,4294967294", &w), 0);
+	assert_int_equal(w.vq, 4);
+	assert_int_equal(w.vi, 2);
+	assert_int_equal(w.n_ns, 2);
+	assert_int_equal(w.ns[0], 7);
+	assert_true(w.ns[1] == 4294967294U);
+}
+
+static void nvme_controllers_are_found(void **state)
+{
+	uint8_t list[4096] = { 2, 0, 5, 0, 6, 1, 9, 0 };
+
+	assert_true(sr_nvme_list_has(list, 5));
+	assert_true(sr_nvme_list_has(list, 0x106));
+	assert_false(sr_nvme_list_has(list, 6));
+	assert_false(sr_nvme_list_has(list, 9)); /* behind the end */
+	memset(list, 0xff, sizeof(list));	 /* a number that is too high ends with the page */
+	assert_false(sr_nvme_list_has(list, 5));
+}
+
 /* A device without flexible resources has nothing noted. */
 static void nvme_without_resources_is_left_alone(void **state)
 {
@@ -283,6 +328,8 @@ int main(void)
 		with_host(vf_settings_are_checked),
 		cmocka_unit_test(nvme_list_is_parsed),
 		cmocka_unit_test(nvme_caps_are_parsed),
+		cmocka_unit_test(nvme_wish_is_parsed),
+		cmocka_unit_test(nvme_controllers_are_found),
 		with_host(nvme_without_resources_is_left_alone),
 	};
 

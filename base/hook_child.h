@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One executable of a site, run to its end or to a deadline. */
+#ifndef CARVE_BASE_HOOK_CHILD_H
+#define CARVE_BASE_HOOK_CHILD_H
+
+#include <stddef.h>
+
+#include "base/hooks.h"
+
+/**
+ * struct cv_hook_end - how it ended
+ * @status: exit status, -1: ended by @signal
+ * @signal: 0: ended by itself
+ * @output: the end of what it wrote to stderr, lines joined by "; ", without what is no printable
+ *          ASCII
+ */
+struct cv_hook_end {
+	int status;
+	int signal;
+	char output[2 * CV_HOOK_OUTPUT_MAX];
+};
+
+/**
+ * cv_hook_exec() - run @path in a process group of its own
+ * @path: of this machine
+ * @envp: all it sees, NULL-terminated
+ *
+ * Stdin and stdout are /dev/null, the working directory is /, the file mode mask 022, no other
+ * descriptor is open. It dies with its caller. What it leaves running is not waited for.
+ * Return: 0, also when it failed; -ETIMEDOUT: it got SIGKILL with its whole process group, and
+ * ret->output is what it had said; -errno.
+ */
+int cv_hook_exec(const char *path, char *const envp[], unsigned int deadline_ms,
+		 struct cv_hook_end *ret);
+
+#endif

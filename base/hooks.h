@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Steps of a site around a change: executables in /etc/carve/hooks/STAGE.d, run in name order
+ * (docs/formats/hooks.md). */
+#ifndef CARVE_BASE_HOOKS_H
+#define CARVE_BASE_HOOKS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/strv.h"
+#include "base/sysroot.h"
+
+#define CV_HOOKS_DIR "/etc/carve/hooks"
+#define CV_HOOKS_MAX 64		/* executables of one stage */
+#define CV_HOOK_OUTPUT_MAX 4096 /* of its stderr kept for the error, bytes */
+
+/** enum cv_hook_stage - pre-bind and post-bind run on the way in, pre-release and post-release out */
+enum cv_hook_stage {
+	CV_HOOK_PRE_BIND,
+	CV_HOOK_POST_BIND,
+	CV_HOOK_PRE_RELEASE,
+	CV_HOOK_POST_RELEASE,
+	CV_HOOK_STAGES,
+};
+
+/** cv_hook_stage_name() - "pre-bind" */
+const char *cv_hook_stage_name(enum cv_hook_stage stage);
+
+/**
+ * struct cv_hooks - one stage, as it is run
+ * @env: "NAME=VALUE" strings; besides them a hook sees PATH, LANG=C and CARVE_STAGE, nothing else
+ * @deadline_ms: of all hooks of the stage together; what runs longer gets SIGKILL, its whole process
+ *               group with it
+ */
+struct cv_hooks {
+	enum cv_hook_stage stage;
+	struct cv_strv env;
+	unsigned int deadline_ms;
+};
+
+/**
+ * cv_hooks_list() - file names of the executables of a stage, sorted; the empty list without the
+ * directory
+ *
+ * Names are [A-Za-z0-9][A-Za-z0-9_.-]*; others (backups, ".dpkg-old") are passed over as run-parts(8)
+ * does.
+ * Return: 0; -EPERM with @err when the directory or a file does not belong to root or is writable by
+ * others; -E2BIG.
+ */
+int cv_hooks_list(struct cv_sysroot *r, enum cv_hook_stage stage, struct cv_strv *ret,
+		  struct cv_error *err);
+
+/**
+ * cv_hooks_run() - run the stage; the first one that fails ends it
+ *
+ * Each hook is a child with stdin and stdout at /dev/null, working directory /, descriptors closed; its stderr is read and quoted in @err.
+ * Context: live root only; blocks at most h->deadline_ms.
+ * Return: number of hooks that ran; -EIO a hook failed (status or signal in @err, found); -ETIMEDOUT;
+ * those of cv_hooks_list().
+ */
+int cv_hooks_run(struct cv_sysroot *r, const struct cv_hooks *h, struct cv_error *err);
+
+#endif

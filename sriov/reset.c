@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sriov/function.h"
+#include "sriov/health.h"
+#include "sriov/reset_climb.h"
+#include "sriov/set_aside.h"
+
+/* reset_method of a function whose reset still hangs is put back if that does not hang as well. */
+#define RESTORE_MS 1000
+
+int sr_climb_prepare(struct sr_climb *c, const struct cv_step_env *env, const char *bdf)
+{
+	*c = (struct sr_climb){ .env = env, .bdf = bdf, .result = { .error = -ENOTTY } };
+	return cv_parse_bdf(bdf, &c->result.bdf);
+}
+
+void sr_climb_failed(struct sr_climb *c, enum sr_rung rung, const char *what)
+{
+	size_t used = strlen(c->result.text);
+
+	snprintf(c->result.text + used, sizeof(c->result.text) - used, "%s%s: %s", used ? "; " : "",
+		 sr_rung_name(rung), what);
+}
+
+int sr_climb_write(struct sr_climb *c, const char *path, const char *value)
+{
+	int r = cv_write_deadline(c->env->root, path, value, c->env->deadline_ms);
+
+	if (r != -ETIMEDOUT)
+		return r;
+	snprintf(c->reason, sizeof(c->reason), "reset (%s) did not finish within %u ms",
+		 sr_rung_name(c->result.rung), c->env->deadline_ms);
+	snprintf(c->evidence, sizeof(c->evidence), "write of \"%s\" to %.200s", value, path);
+	return r;
+}
+
+int sr_climb_prove(struct sr_climb *c, const struct sr_health *before)
+{
+	struct sr_verdict v;
+	int r = sr_health_await(c->env->root, c->bdf, c->env->deadline_ms, before, NULL, &v);
+
+	if (r == 0 && v.is_healthy)
+		return 0;
+	snprintf(c->reason, sizeof(c->reason), "after a reset (%s) %s",
+		 sr_rung_name(c->result.rung),
+		 r == 0 ? v.reason : "a read of the function did not return");
+	snprintf(c->evidence, sizeof(c->evidence), SR_DEVICES "/%.20s %.180s", c->bdf,
+		 r == 0 ? v.evidence : "config");
+	return r < 0 ? r : -EIO;
+}
+
+/* ---- the kernel's own methods ---- */
+
+static void restore_method(const struct sr_climb *c, const char *path, const char *saved)
+{
+	unsigned int ms = c->env->deadline_ms < RESTORE_MS ? c->env->deadline_ms : RESTORE_MS;
+
+	(void)cv_write_deadline(c->env->root, path, saved, ms);
+}
+
+static int by_method(struct sr_climb *c)
+{
+	char method[CV_PATH_MAX], reset[CV_PATH_MAX], saved[64];
+	const char *name = sr_rung_name(c->result.rung);
+	bool is_other;
+	int r;
+
+	sr_path(method, c->bdf, "reset_method");
+	sr_path(reset, c->bdf, "reset");
+	r = cv_read_into(c->env->root, method, saved, sizeof(saved));
+	if (r < 0)
+		return r == -ENOENT ? -ENOTTY : r;
+	is_other = strcmp(saved, name) != 0;
+	if (is_other)
+		r = sr_climb_write(c, method, name);
+	if (r == 0)
+		r = sr_climb_write(c, reset, "1");
+	if (is_other)
+		restore_method(c, method, saved);
+	return r;
+}
+
+static int (*const ways[SR_RUNGS])(struct sr_climb *c) = {
+	[SR_RUNG_DEVICE] = by_method,	 [SR_RUNG_ACPI] = by_method,
+	[SR_RUNG_FLR] = by_method,	 [SR_RUNG_AF_FLR] = by_method,
+	[SR_RUNG_PM] = by_method,	 [SR_RUNG_BUS] = by_method,
+	[SR_RUNG_SLOT] = sr_replug_slot, [SR_RUNG_REMOVE] = sr_replug_remove,
+};
+
+/* ---- rung after rung ---- */
+
+/* Return: 0 done, 1 the next rung may do, -errno the end. */
+static int try_rung(struct sr_climb *c, const struct sr_health *before)
+{
+	const struct sr_climb earlier = *c;
+	int r;
+
+	c->reason[0] = c->evidence[0] = '\0';
+	r = ways[c->result.rung](c);
+	if (r == 0)
+		r = sr_climb_prove(c, before);
+	else if (r == -ETIMEDOUT)
+		return r;
+	if (r == 0)
+		return 0;
+	sr_climb_failed(c, c->result.rung, c->reason[0] ? c->reason : strerror(-r));
+	if (r != -ENOTTY)
+		c->result.error = -EIO;
+	if (!c->reason[0]) {
+		memcpy(c->reason, earlier.reason, sizeof(c->reason));
+		memcpy(c->evidence, earlier.evidence, sizeof(c->evidence));
+	}
+	return 1;
+}
+
+/* How it was, as far as a reset may not make it worse. A reset on its own shows in the counters. */
+static const struct sr_health *look_before(const struct sr_climb *c, struct sr_health *buf)
+{
+	if (sr_health_read(c->env->root, c->bdf, c->env->deadline_ms, buf) < 0 || !buf->is_present)
+		return NULL;
+	buf->aer_correctable = buf->aer_nonfatal = buf->aer_fatal = -1;
+	return buf;
+}
+
+void sr_climb(struct sr_climb *c, const struct sr_ladder *ladder)
+{
+	int64_t start = cv_now_ms();
+	struct sr_health buf;
+	const struct sr_health *before = look_before(c, &buf);
+
+	for (size_t i = 0; i < ladder->n; i++) {
+		int r;
+
+		c->result.rung = ladder->rungs[i];
+		r = try_rung(c, before);
+		if (r <= 0) {
+			c->result.error = r;
+			break;
+		}
+	}
+	c->result.ms = (unsigned int)(cv_now_ms() - start);
+	if (c->reason[0] || (c->result.error != -EIO && c->result.error != -ETIMEDOUT))
+		return;
+	snprintf(c->reason, sizeof(c->reason), "%s",
+		 c->result.error == -EIO ? "no reset worked" : "a reset did not finish");
+	snprintf(c->evidence, sizeof(c->evidence), SR_DEVICES "/%.20s %.190s", c->bdf,
+		 c->result.text[0] ? c->result.text : sr_rung_name(c->result.rung));
+}
+
+/* ---- what the caller is told ---- */
+
+static int fail_refused(const struct sr_climb *c, const struct sr_reset_rule *rule,
+			struct cv_error *err)
+{
+	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "ERESET_FATAL", c->bdf,
+		"this model is not reset: %s", rule->why);
+	cv_error_found(err, "%04x:%04x", rule->vendor, rule->device);
+	cv_error_wanted(err, "a function that survives a reset");
+	cv_error_hint(err, "%s", rule->source);
+	return -EPERM;
+}
+
+static int fail_no_way(const struct sr_climb *c, const struct sr_ladder *ladder,
+		       struct cv_error *err)
+{
+	cv_fail(err, -ENOTTY, CV_EXIT_PRECONDITION, "ENORESET", c->bdf,
+		"there is no way to reset the function");
+	cv_error_found(err, "%s",
+		       c->result.text[0]     ? c->result.text
+		       : ladder->left_out[0] ? ladder->left_out
+					     : "the kernel offers no method");
+	cv_error_wanted(err, "a method in its reset_method, or nobody else behind its bridge");
+	cv_error_hint(err, "carve device show %s tells what it offers", c->bdf);
+	return -ENOTTY;
+}
+
+static int fail_reset(const struct sr_climb *c, const struct sr_ladder *ladder, bool is_aside,
+		      struct cv_error *err)
+{
+	int r = c->result.error;
+
+	cv_fail(err, r,
+		r == -ETIMEDOUT ? CV_EXIT_TIMEOUT
+		: r == -EBUSY	? CV_EXIT_BUSY
+				: CV_EXIT_FAILED,
+		r == -ETIMEDOUT ? "ETIMEDOUT" : "ERESET", c->bdf, "%s",
+		c->reason[0] ? c->reason : "the function was not reset");
+	cv_error_found(err, "%s%s%s", c->result.text,
+		       c->result.text[0] && c->evidence[0] ? "; " : "", c->evidence);
+	cv_error_wanted(err, "a function that answers after it");
+	if (c->reason[0])
+		cv_error_hint(err, "%s; see dmesg, it usually needs a reboot or a power cycle%s%s",
+			      is_aside ? "the device is in quarantine now"
+				       : "the device could NOT be put into quarantine",
+			      ladder->left_out[0] ? "; left out: " : "", ladder->left_out);
+	return r;
+}
+
+int sr_climb_conclude(const struct sr_climb *c, const struct sr_ladder *ladder,
+		      struct cv_error *err)
+{
+	bool is_aside = true;
+
+	if (c->result.error == 0)
+		return 0;
+	if (c->result.error == -EPERM && ladder->n == 0 && ladder->refused_by)
+		return fail_refused(c, ladder->refused_by, err);
+	if (c->result.error == -ENOTTY)
+		return fail_no_way(c, ladder, err);
+	if (c->reason[0])
+		is_aside = sr_set_aside(c->env, c->bdf, c->reason, c->evidence, NULL) == 0;
+	return fail_reset(c, ladder, is_aside, err);
+}
+
+int sr_reset(const struct cv_step_env *env, const char *bdf, const struct sr_ladder *ladder,
+	     struct sr_reset_result *ret, struct cv_error *err)
+{
+	struct sr_climb c;
+	int r = sr_climb_prepare(&c, env, bdf);
+
+	if (r == 0)
+		r = sr_require(env->root, bdf, err);
+	else
+		cv_fail(err, r, CV_EXIT_USAGE, "EINVAL", bdf, "not a PCI address");
+	if (r < 0)
+		return r;
+	if (ladder->n == 0 && ladder->refused_by)
+		c.result.error = -EPERM;
+	else
+		sr_climb(&c, ladder);
+	*ret = c.result;
+	return sr_climb_conclude(&c, ladder, err);
+}

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Executables of a site: which are run, in which order, what they see, and how they may end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/hook_child.h"
+#include "base/hooks.h"
+#include "base/parse.h"
+#include "tests/fake/fake_sysroot.h"
+#include "tests/fake/temp_root.h"
+
+#define PRE_BIND CV_HOOKS_DIR "/pre-bind.d"
+
+/** struct site - a root with hooks; they write to @t.dir/out */
+struct site {
+	struct temp_root t;
+	struct cv_hooks h;
+	struct cv_error err;
+};
+
+static int make_site(void **state)
+{
+	struct site *s = calloc(1, sizeof(*s));
+
+	temp_root_init(&s->t);
+	assert_int_equal(cv_mkdir_p(s->t.root, PRE_BIND, 0755), 0);
+	assert_int_equal(cv_mkdir_p(s->t.root, "/out", 0755), 0);
+	s->h = (struct cv_hooks){ .stage = CV_HOOK_PRE_BIND, .deadline_ms = 20000 };
+	assert_int_equal(cv_strv_addf(&s->h.env, "OUT=%s/out", s->t.dir), 0);
+	*state = s;
+	return 0;
+}
+
+static int drop_site(void **state)
+{
+	struct site *s = *state;
+
+	cv_strv_done(&s->h.env);
+	temp_root_done(&s->t);
+	free(s);
+	return 0;
+}
+
+static void set_mode(struct site *s, const char *path, mode_t mode)
+{
+	char file[CV_PATH_MAX];
+
+	assert_int_equal(chmod(cv_pathf(file, "%s%s", s->t.dir, path), mode), 0);
+}
+
+static void add_file(struct site *s, const char *name, const char *text, mode_t mode)
+{
+	char path[CV_PATH_MAX];
+
+	cv_pathf(path, PRE_BIND "/%s", name);
+	temp_root_file(&s->t, path, text);
+	set_mode(s, path, mode);
+}
+
+static void add_hook(struct site *s, const char *name, const char *body)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", body);
+	add_file(s, name, text, 0755);
+}
+
+static int run(struct site *s)
+{
+	s->err = (struct cv_error){ 0 };
+	return cv_hooks_run(s->t.root, &s->h, &s->err);
+}
+
+static void assert_out(struct site *s, const char *name, const char *text)
+{
+	_cleanup_free_ char *found = NULL;
+	char path[CV_PATH_MAX];
+
+	assert_int_equal(cv_read_str(s->t.root, cv_pathf(path, "/out/%s", name), &found), 0);
+	assert_string_equal(found, text);
+}
+
+static bool has_out(struct site *s, const char *name)
+{
+	char path[CV_PATH_MAX];
+
+	return cv_exists(s->t.root, cv_pathf(path, "/out/%s", name));
+}
+
+static void stages_have_names(void **state)
+{
+	assert_string_equal(cv_hook_stage_name(CV_HOOK_PRE_BIND), "pre-bind");
+	assert_string_equal(cv_hook_stage_name(CV_HOOK_POST_BIND), "post-bind");
+	assert_string_equal(cv_hook_stage_name(CV_HOOK_PRE_RELEASE), "pre-release");
+	assert_string_equal(cv_hook_stage_name(CV_HOOK_POST_RELEASE), "post-release");
+}
+
+static void no_directory_is_no_hook(void **state)
+{
+	struct site *s = *state;
+
+	s->h.stage = CV_HOOK_POST_RELEASE;
+	assert_int_equal(run(s), 0);
+	assert_int_equal(cv_remove_tree(s->t.root, CV_HOOKS_DIR), 0);
+	s->h.stage = CV_HOOK_PRE_BIND;
+	assert_int_equal(run(s), 0);
+}
+
+static void they_run_in_order_of_their_bytes(void **state)
+{
+	struct site *s = *state;
+
+	add_hook(s, "20-b", "echo ${0##*/} >>$OUT/log");
+	add_hook(s, "9-last", "echo ${0##*/} >>$OUT/log");
+	add_hook(s, "10-a.sh", "echo ${0##*/} >>$OUT/log");
+	assert_int_equal(run(s), 3);
+	assert_out(s, "log", "10-a.sh\n20-b\n9-last");
+}
+
+static void other_files_are_passed_over(void **state)
+{
+	static const char *const others[] = {
+		".hidden",  "10-a~",	"#10-a#", "10-a.dpkg-old", "10-a.rpmsave",
+		"10-a.bak", "10 blank", "-dash",  "10-a.ucf-dist",
+	};
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	struct site *s = *state;
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(others); i++)
+		add_hook(s, others[i], "exit 1");
+	add_file(s, "README", "not executable\n", 0644);
+	assert_int_equal(cv_mkdir(s->t.root, PRE_BIND "/directory", 0755), 0);
+	add_hook(s, "10-a", "exit 0");
+	add_hook(s, "A_b.C", "exit 0");
+	assert_int_equal(cv_hooks_list(s->t.root, CV_HOOK_PRE_BIND, &names, &s->err), 0);
+	assert_int_equal(names.n, 2);
+	assert_string_equal(names.v[0], "10-a");
+	assert_string_equal(names.v[1], "A_b.C");
+	assert_int_equal(run(s), 2);
+}
+
+static void a_hook_sees_what_it_is_told(void **state)
+{
+	struct site *s = *state;
+	char wanted[512];
+	int fd;
+
+	assert_int_equal(cv_strv_add(&s->h.env, "CARVE_VM=vm1"), 0);
+	assert_int_equal(cv_strv_add(&s->h.env, "CARVE_DEVICES=0000:41:10.0 0000:41:10.2"), 0);
+	add_hook(s, "10-a",
+		 "tr '\\0' '\\n' </proc/$$/environ >$OUT/env\n"
+		 "pwd >$OUT/cwd; umask >$OUT/umask\n"
+		 "readlink /proc/$$/fd/0 /proc/$$/fd/1 | cat >$OUT/stdio\n"
+		 "ls /proc/$$/fd | grep -x 77 >$OUT/leaked || true");
+	fd = fcntl(STDIN_FILENO, F_DUPFD, 77); /* not closed on exec */
+	assert_int_equal(fd, 77);
+	assert_int_equal(setenv("CARVE_SECRET", "1", 1), 0);
+	assert_int_equal(run(s), 1);
+	close(fd);
+	snprintf(wanted, sizeof(wanted),
+		 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nLANG=C\n"
+		 "CARVE_STAGE=pre-bind\nOUT=%s/out\nCARVE_VM=vm1\n"
+		 "CARVE_DEVICES=0000:41:10.0 0000:41:10.2",
+		 s->t.dir);
+	assert_out(s, "env", wanted);
+	assert_out(s, "cwd", "/");
+	assert_out(s, "umask", "0022");
+	assert_out(s, "stdio", "/dev/null\n/dev/null");
+	assert_out(s, "leaked", "");
+}
+
+static void the_first_failure_ends_the_stage(void **state)
+{
+	struct site *s = *state;
+
+	add_hook(s, "10-a", "touch $OUT/a");
+	add_hook(s, "20-b", "echo 'no such partition' >&2; printf '\\tpkey 0x8001\\n' >&2; exit 3");
+	add_hook(s, "30-c", "touch $OUT/c");
+	assert_int_equal(run(s), -EIO);
+	assert_string_equal(s->err.code, "EHOOK");
+	assert_string_equal(s->err.object, PRE_BIND "/20-b");
+	assert_string_equal(s->err.found, "exit status 3: no such partition; pkey 0x8001");
+	assert_non_null(strstr(s->err.hint, "hooks.md"));
+	assert_true(has_out(s, "a"));
+	assert_false(has_out(s, "c"));
+}
+
+static void a_signal_is_a_failure(void **state)
+{
+	struct site *s = *state;
+
+	add_hook(s, "10-a", "echo going >&2; kill -TERM $$");
+	assert_int_equal(run(s), -EIO);
+	assert_non_null(strstr(s->err.found, "signal 15"));
+	assert_non_null(strstr(s->err.found, ": going"));
+}
+
+static void no_program_is_a_failure(void **state)
+{
+	struct site *s = *state;
+
+	add_file(s, "10-a", "neither script nor program\n", 0755);
+	assert_int_equal(run(s), -EIO);
+	assert_string_equal(s->err.found, "exit status 127: cannot be executed: Exec format error");
+	add_file(s, "10-a", "#!/no/such/interpreter\n", 0755);
+	assert_int_equal(run(s), -EIO);
+	assert_non_null(strstr(s->err.found, "No such file"));
+}
+
+static pid_t read_pid(struct site *s, const char *name)
+{
+	char path[CV_PATH_MAX];
+	int pid;
+
+	assert_int_equal(cv_read_int(s->t.root, cv_pathf(path, "/out/%s", name), &pid), 0);
+	return pid;
+}
+
+/* Gone, or a zombie that its new parent has not reaped yet. */
+static bool is_dead(pid_t pid)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int fd = -1;
+	char path[64], buf[512] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, buf, sizeof(buf) - 1) <= 0)
+		return true;
+	return strstr(buf, ") Z") || strstr(buf, ") X");
+}
+
+static bool dies(pid_t pid)
+{
+	for (int i = 0; i < 200 && !is_dead(pid); i++)
+		usleep(10000);
+	return is_dead(pid);
+}
+
+static void a_late_hook_dies_with_its_children(void **state)
+{
+	struct site *s = *state;
+	int64_t began = cv_now_ms();
+
+	s->h.deadline_ms = 700;
+	add_hook(s, "10-a",
+		 "echo waiting for the fabric >&2\nsleep 60 & echo $! >$OUT/child\n"
+		 "echo $$ >$OUT/hook; wait");
+	add_hook(s, "20-b", "touch $OUT/b");
+	assert_int_equal(run(s), -ETIMEDOUT);
+	assert_true(cv_now_ms() - began < 5000);
+	assert_string_equal(s->err.code, "EHOOK_TIMEOUT");
+	assert_string_equal(s->err.found, "waiting for the fabric");
+	assert_true(dies(read_pid(s, "hook")));
+	assert_true(dies(read_pid(s, "child")));
+	assert_false(has_out(s, "b"));
+}
+
+static void the_deadline_is_that_of_the_stage(void **state)
+{
+	struct site *s = *state;
+
+	s->h.deadline_ms = 1500;
+	add_hook(s, "10-a", "sleep 1; touch $OUT/a");
+	add_hook(s, "20-b", "sleep 1; touch $OUT/b");
+	assert_int_equal(run(s), -ETIMEDOUT);
+	assert_true(has_out(s, "a"));
+	assert_false(has_out(s, "b"));
+	s->h.deadline_ms = 0;
+	assert_int_equal(run(s), -ETIMEDOUT);
+	assert_non_null(strstr(s->err.found, "not started"));
+}
+
+/* It keeps the other end of the pipe open. */
+static void what_it_leaves_behind_is_not_waited_for(void **state)
+{
+	struct site *s = *state;
+	int64_t began = cv_now_ms();
+
+	add_hook(s, "10-a", "sleep 60 & echo $! >$OUT/child");
+	assert_int_equal(run(s), 1);
+	assert_true(cv_now_ms() - began < 10000);
+	assert_false(is_dead(read_pid(s, "child")));
+	kill(read_pid(s, "child"), SIGKILL);
+}
+
+static void the_end_of_much_output_is_quoted(void **state)
+{
+	struct site *s = *state;
+
+	add_hook(s, "10-a",
+		 "i=0; while [ $i -lt 4000 ]; do echo line $i of very many lines; i=$((i+1)); done "
+		 ">&2; echo the cause >&2; exit 1");
+	assert_int_equal(run(s), -EIO);
+	assert_non_null(strstr(s->err.found, "line 3999 of very many lines; the cause"));
+	assert_null(strstr(s->err.found, "line 1 of"));
+}
+
+static void what_others_can_write_is_not_run(void **state)
+{
+	static const struct {
+		const char *path;
+		mode_t bad, good;
+	} rows[] = {
+		{ CV_HOOKS_DIR, 0777, 0755 },
+		{ PRE_BIND, 0775, 0755 },
+		{ PRE_BIND "/10-a", 0757, 0755 },
+		{ PRE_BIND "/10-a", 0775, 0755 },
+	};
+	struct site *s = *state;
+
+	add_hook(s, "10-a", "touch $OUT/a");
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rows); i++) {
+		set_mode(s, rows[i].path, rows[i].bad);
+		assert_int_equal(run(s), -EPERM);
+		assert_string_equal(s->err.code, "EHOOK_OWNER");
+		assert_string_equal(s->err.object, rows[i].path);
+		set_mode(s, rows[i].path, rows[i].good);
+	}
+	assert_false(has_out(s, "a"));
+	assert_int_equal(run(s), 1);
+}
+
+static void what_others_own_is_not_run(void **state)
+{
+	static const char *const paths[] = { PRE_BIND "/10-a", PRE_BIND, CV_HOOKS_DIR };
+	struct site *s = *state;
+	char file[CV_PATH_MAX];
+
+	if (geteuid() != 0) {
+		print_message("# SKIP: only root can give a file away\n");
+		skip();
+	}
+	add_hook(s, "10-a", "touch $OUT/a");
+	for (size_t i = 0; i < CV_ARRAY_SIZE(paths); i++) {
+		cv_pathf(file, "%s%s", s->t.dir, paths[i]);
+		assert_int_equal(chown(file, 65534, (gid_t)-1), 0);
+		assert_int_equal(run(s), -EPERM);
+		assert_string_equal(s->err.object, paths[i]);
+		assert_non_null(strstr(s->err.found, "owner 65534"));
+		assert_int_equal(chown(file, 0, (gid_t)-1), 0);
+	}
+	assert_false(has_out(s, "a"));
+}
+
+static void there_may_not_be_too_many(void **state)
+{
+	struct site *s = *state;
+	char name[16];
+
+	for (int i = 0; i <= CV_HOOKS_MAX; i++) {
+		snprintf(name, sizeof(name), "%02d-a", i);
+		add_hook(s, name, "touch $OUT/a");
+	}
+	assert_int_equal(run(s), -E2BIG);
+	assert_false(has_out(s, "a"));
+}
+
+static void a_fake_host_runs_nothing(void **state)
+{
+	_cleanup_(cv_sysroot_closep) struct cv_sysroot *root = NULL;
+	struct cv_hooks h = { .stage = CV_HOOK_PRE_BIND, .deadline_ms = 1000 };
+	struct cv_error err = { 0 };
+	struct fake *f = NULL;
+
+	assert_int_equal(fake_new(&f, &root), 0);
+	assert_int_equal(cv_hooks_run(root, &h, &err), 0);
+	fake_file(f, PRE_BIND "/10-a", "#!/bin/sh\n");
+	assert_int_equal(cv_hooks_run(root, &h, &err), 0);
+	assert_int_equal(cv_chown(root, PRE_BIND "/10-a", 0, 0, 0755), 0);
+	assert_int_equal(cv_hooks_run(root, &h, &err), -EOPNOTSUPP);
+}
+
+#define with_site(test) cmocka_unit_test_setup_teardown(test, make_site, drop_site)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stages_have_names),
+		with_site(no_directory_is_no_hook),
+		with_site(they_run_in_order_of_their_bytes),
+		with_site(other_files_are_passed_over),
+		with_site(a_hook_sees_what_it_is_told),
+		with_site(the_first_failure_ends_the_stage),
+		with_site(a_signal_is_a_failure),
+		with_site(no_program_is_a_failure),
+		with_site(a_late_hook_dies_with_its_children),
+		with_site(the_deadline_is_that_of_the_stage),
+		with_site(what_it_leaves_behind_is_not_waited_for),
+		with_site(the_end_of_much_output_is_quoted),
+		with_site(what_others_can_write_is_not_run),
+		with_site(what_others_own_is_not_run),
+		with_site(there_may_not_be_too_many),
+		cmocka_unit_test(a_fake_host_runs_nothing),
+	};
+
+	return cmocka_run_group_tests_name("hooks", tests, NULL, NULL);
+}

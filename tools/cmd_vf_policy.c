@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* carve vf policy: the vfs: list of the site file against the host. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/table.h"
+#include "tools/cmd_vf.h"
+#include "tools/vf_change.h"
+
+static const char *bdf_of(const struct vf_host *h, const struct vf_target *t, char *buf)
+{
+	return cv_format_bdf(h->inv.devs[t->dev].bdf, buf);
+}
+
+/* ---- show ---- */
+
+/** struct view - one PF: what is left to do, or why that cannot be done */
+struct view {
+	struct vf_steps steps;
+	struct cv_error refused;
+};
+
+static int look_at(struct cmd *c, const struct vf_host *h, const struct vf_target *t,
+		   struct view *ret)
+{
+	if (vf_target_check(&h->inv, t, &ret->refused) < 0)
+		return 0;
+	return vf_steps_make(c, &h->inv, t, 1, &ret->steps);
+}
+
+static json_t *steps_json(const struct vf_steps *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < s->n; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s,s:s,s:s}", "kind", s->v[i].kind, "object",
+						s->v[i].object, "value", s->v[i].value));
+	return list;
+}
+
+static json_t *view_json(const struct vf_host *h, const struct vf_target *t, const struct view *v)
+{
+	json_t *refused = v->refused.err ? cv_error_json(&v->refused) : json_null();
+	char bdf[CV_BDF_MAX];
+
+	return json_pack("{s:s,s:i,s:i,s:b,s:o,s:o}", "pf", bdf_of(h, t, bdf), "count", (int)t->now,
+			 "wanted", (int)t->wanted, "applied", !v->refused.err && v->steps.n == 0,
+			 "steps", steps_json(&v->steps), "refused", refused);
+}
+
+static const struct cv_column columns[] = {
+	{ .name = "PF", .tree = true },
+	{ .name = "VFS", .right = true },
+	{ .name = "WANTED", .right = true },
+	{ .name = "STATE" },
+};
+
+static int add_view(struct cv_table *t, const struct vf_host *h, const struct vf_target *target,
+		    const struct view *v)
+{
+	char bdf[CV_BDF_MAX], now[12], wanted[12],
+		state[sizeof(v->refused.what) + 16] = "as wanted";
+	int row;
+
+	snprintf(now, sizeof(now), "%u", target->now);
+	snprintf(wanted, sizeof(wanted), "%u", target->wanted);
+	if (v->refused.err)
+		snprintf(state, sizeof(state), "refused: %s", v->refused.what);
+	else if (v->steps.n > 0)
+		snprintf(state, sizeof(state), "differs");
+	row = cv_table_add(t, -1, (const char *[]){ bdf_of(h, target, bdf), now, wanted, state });
+	for (size_t i = 0; i < v->steps.n && row >= 0; i++) {
+		const struct cv_step *s = &v->steps.v[i];
+		char what[sizeof(state)];
+		int r;
+
+		snprintf(what, sizeof(what), "%s: %s", s->value, s->why);
+		r = cv_table_add(t, row, (const char *[]){ s->object, NULL, NULL, what });
+		row = r < 0 ? r : row;
+	}
+	return row < 0 ? row : 0;
+}
+
+/** struct show - what is printed at the end */
+struct show {
+	struct cv_table *table;
+	json_t *list;
+	bool differs;
+};
+
+static void show_done(struct show *s)
+{
+	cv_table_freep(&s->table);
+	json_decref(s->list);
+}
+
+static int show_target(struct cmd *c, const struct vf_host *h, const struct vf_target *t,
+		       struct show *s)
+{
+	struct view v = { 0 };
+	int r = look_at(c, h, t, &v);
+
+	if (r == 0) {
+		s->differs |= v.refused.err || v.steps.n > 0;
+		r = add_view(s->table, h, t, &v);
+		json_array_append_new(s->list, view_json(h, t, &v));
+	}
+	vf_steps_done(&v.steps);
+	return r;
+}
+
+static int print_show(struct cmd *c, const struct vf_host *h, const struct show *s)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = 0;
+
+	if (c->json) {
+		r = cmd_print_json(c, json_pack("{s:i,s:b,s:O}", "carve_vf_policy", VF_JSON_VERSION,
+						"applied", !s->differs, "pfs", s->list));
+		return r < 0 ? r : s->differs;
+	}
+	if (json_array_size(s->list) == 0) {
+		cmd_print(h->site.n_vfs ? "no PF here that the policy is about\n"
+					: "no policy: the site file has no vfs:\n");
+		return 0;
+	}
+	text = cv_table_text(s->table, true, 0);
+	if (!text)
+		return cv_fail_errno(&c->err, -ENOMEM, NULL, "cannot print the policy");
+	cmd_print("%s\n", text);
+	return s->differs;
+}
+
+static int run_show(struct cmd *c)
+{
+	_cleanup_vf_host_ struct vf_host h = { .lock = -1 };
+	_cleanup_free_ struct vf_target *targets = NULL;
+	_cleanup_(show_done) struct show s = { .list = json_array() };
+	int n = vf_host_open(c, false, &h);
+	int r = n;
+
+	if (n == 0)
+		n = vf_policy_targets(&h.inv, h.site.vfs, h.site.n_vfs, &targets, &c->err);
+	if (n < 0)
+		return n;
+	if (!s.list || cv_table_new(columns, CV_ARRAY_SIZE(columns), &s.table) < 0)
+		r = -ENOMEM;
+	for (int i = 0; i < n && r == 0; i++)
+		r = show_target(c, &h, &targets[i], &s);
+	if (r < 0)
+		return c->err.err ? r : cv_fail_errno(&c->err, r, NULL, "cannot show the policy");
+	r = print_show(c, &h, &s);
+	return r <= 0 ? r : CV_EXIT_FAILED;
+}
+
+/* ---- apply ---- */
+
+/** struct result - of all PFs; the first error is the one that is told */
+struct result {
+	json_t *list;
+	int r;
+	struct cv_error error;
+};
+
+static void add_result(struct cmd *c, struct result *res, const char *pf, const struct vf_target *t,
+		       size_t n_steps, int r)
+{
+	json_array_append_new(res->list, json_pack("{s:s,s:i,s:b}", "pf", pf, "count",
+						   (int)t->wanted, "changed", n_steps > 0));
+	if (!c->json && r == 0)
+		cmd_print(n_steps ? "%s: %u VFs, brought to the policy\n"
+				  : "%s: %u VFs, nothing to change\n",
+			  pf, t->wanted);
+	if (r == 0)
+		return;
+	cmd_note(c, "%s: failed: %s", pf, c->err.what);
+	if (!res->r) {
+		res->r = r;
+		res->error = c->err;
+	}
+}
+
+/* Each PF is a change of its own: one that fails does not keep the others from theirs. */
+static int apply_target(struct cmd *c, const struct vf_host *h, const struct vf_target *t,
+			struct result *res)
+{
+	_cleanup_vf_steps_ struct vf_steps s = { 0 };
+	char title[64], bdf[CV_BDF_MAX];
+	int r = vf_steps_make(c, &h->inv, t, 1, &s);
+
+	bdf_of(h, t, bdf);
+	snprintf(title, sizeof(title), "vf policy of %s", bdf);
+	if (r == 0)
+		r = s.n > 0 ? vf_change_make(c, &h->inv, t->dev, title, &s)
+			    : vf_change_check(c, &h->inv, t->dev);
+	add_result(c, res, bdf, t, s.n, r);
+	return r == -EINTR ? r : 0;
+}
+
+static int apply_all(struct cmd *c, const struct vf_host *h, const struct vf_target *targets, int n)
+{
+	struct result res = { .list = json_array() };
+	_cleanup_json_ json_t *list = res.list;
+
+	if (!list)
+		return cv_fail_errno(&c->err, -ENOMEM, NULL, "cannot apply the policy");
+	for (int i = 0; i < n; i++)
+		if (apply_target(c, h, &targets[i], &res) < 0)
+			break;
+	if (res.r < 0) {
+		c->err = res.error;
+		return res.r;
+	}
+	if (c->json)
+		return cmd_print_json(c, json_pack("{s:i,s:O}", "carve_vf_policy_apply",
+						   VF_JSON_VERSION, "pfs", list));
+	if (n == 0)
+		cmd_print("nothing to do: the policy is about no PF of this host\n");
+	return 0;
+}
+
+/* All PFs at once: nothing is written, nothing can fail. */
+static int print_dry_run(struct cmd *c, const struct vf_host *h, const struct vf_target *targets,
+			 int n)
+{
+	_cleanup_vf_steps_ struct vf_steps s = { 0 };
+	int r = vf_steps_make(c, &h->inv, targets, (size_t)n, &s);
+
+	if (r < 0)
+		return r;
+	if (s.n > 0 || c->json)
+		return vf_change_make(c, &h->inv, -1, "vf policy apply", &s);
+	cmd_print("nothing to change\n");
+	return 0;
+}
+
+static int run_apply(struct cmd *c)
+{
+	_cleanup_vf_host_ struct vf_host h = { .lock = -1 };
+	_cleanup_free_ struct vf_target *targets = NULL;
+	int n = vf_host_open(c, true, &h);
+
+	if (n == 0)
+		n = vf_policy_resolve(&h.inv, h.site.vfs, h.site.n_vfs, &targets, &c->err);
+	if (n < 0)
+		return n;
+	return c->dry_run ? print_dry_run(c, &h, targets, n) : apply_all(c, &h, targets, n);
+}
+
+static const struct cmd_verb policy_apply = {
+	.name = "apply",
+	.args = "",
+	.summary = "bring the PFs of this host to the site's policy; writes only what differs",
+	.complete = "",
+	.needs = CMD_NEED_LIVE | CMD_NEED_ROOT,
+	.options = cmd_vf_change_options,
+	.run = run_apply,
+};
+
+static const struct cmd_verb policy_show = {
+	.name = "show",
+	.args = "",
+	.summary = "what differs between the site's policy and this host (exit code 1: something)",
+	.complete = "",
+	.run = run_show,
+};
+
+static const struct cmd_verb *const verbs[] = { &policy_show, &policy_apply, NULL };
+
+const struct cmd_verb cmd_vf_policy = {
+	.name = "policy",
+	.args = "VERB",
+	.summary = "the vfs: list of /etc/carve/carve.yaml: show, apply",
+	.complete = "",
+	.verbs = verbs,
+};
