@@ -39,6 +39,10 @@ bench-plan: all
 	scripts/install-deps bench
 	tests/bench/plan
 
+bench-devices: all
+	scripts/install-deps build node bench
+	tests/bench/devices
+
 stats:
 	@scripts/stats
 
@@ -51,4 +55,4 @@ clean:
 help:
 	@sed -nE 's/^([a-z-]+):.*/  make \1/p' Makefile
 
-.PHONY: all demo test test-long check fuzz format bench-plan stats install clean help
+.PHONY: all demo test test-long check fuzz format bench-plan bench-devices stats install clean help

@@ -604,9 +604,10 @@ static void same_input_same_bytes(void **state)
 
 static void steps_are_in_order(void **state)
 {
-	static const char *const kinds[] = { "irq-affinity", "module",	    "attr-shared",
-					     "numvfs",	     "vf-net",	    "hugepages",
-					     "bind",	     "group-owner", "cgroup-root",
+	static const char *const kinds[] = { "irq-affinity", "module", "attr-shared",
+					     "numvfs",	     "vf-net", "hugepages",
+					     "health",	     "hooks",  "bind",
+					     "group-owner",  "hooks",  "cgroup-root",
 					     "cgroup-vm",    "launch" };
 	struct bench *b = *state;
 
@@ -621,8 +622,28 @@ static void steps_are_in_order(void **state)
 		assert_int_equal(p->steps[i].seq, i + 1);
 	}
 	assert_non_null(strstr(p->steps[4].value, "vlan=100"));
+	/* a VF that is still to be made comes back to no driver */
+	assert_true(has_step(p, "health", "0000:21:10.0", ""));
+	assert_true(has_step(p, "hooks", "bind", "0000:21:10.0"));
+	assert_true(has_step(p, "hooks", "ready", "0000:21:10.0"));
 	assert_true(has_step(p, "group-owner", "0000:21:10.0", "carve"));
 	assert_true(has_step(p, "cgroup-vm", "/sys/fs/cgroup/carve/a", "vcpu=1-2 vmm=0"));
+}
+
+/* A whole function has a driver to come back to, and is kept awake. */
+static void whole_function_is_kept_awake(void **state)
+{
+	static const char path[] = "/sys/bus/pci/devices/0000:21:00.0/d3cold_allowed";
+	struct bench *b = *state;
+
+	ib_emulated(&b->inv, false);
+	ib_dev(&b->inv, IB_IGB0)->has_d3cold = true;
+	b->specs[0] = ib_spec("a", 2, IB_1G, IB_2M);
+	ib_want_bdf(&b->specs[0], IB_IGB0);
+	make_ok(b, 1);
+	assert_true(
+		has_step(&b->plans[0], "health", "0000:21:00.0", ib_dev(&b->inv, IB_IGB0)->driver));
+	assert_true(has_step(&b->plans[0], "attr", path, "0"));
 }
 
 /* Many nodes and a guest that fits nowhere: an answer at once. */
@@ -711,6 +732,7 @@ int main(void)
 		TEST(allowance_limits_cpus_and_memory),
 		TEST(same_input_same_bytes),
 		TEST(steps_are_in_order),
+		TEST(whole_function_is_kept_awake),
 		TEST(large_machines_are_answered),
 		TEST(text_names_what_matters),
 	};
