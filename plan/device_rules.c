@@ -93,6 +93,23 @@ static int rule_healthy(const struct rule_ctx *x, struct cv_error *err)
 	return -EIO;
 }
 
+/* Until a change of a PF is finished or undone, its VFs are part of it: carve recover may still change
+ * them. A PF that is bound as a whole has none. */
+static const struct cv_lease *find_lease(const struct inventory *inv, const struct inv_dev *d)
+{
+	const struct cv_lease *l = inv_device_lease(inv, d->bdf);
+
+	if (l || d->pf < 0)
+		return l;
+	l = inv_device_lease(inv, inv->devs[d->pf].bdf);
+	return l && !cv_lease_is_vm(l) ? l : NULL;
+}
+
+static bool is_vf_change(const struct cv_lease *l)
+{
+	return !cv_lease_is_vm(l) && strncmp(l->name, "vf-", 3) == 0;
+}
+
 static int fail_leased(const struct rule_ctx *x, const struct cv_lease *l, struct cv_error *err)
 {
 	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", x->bdf, "the device is leased already");
@@ -103,7 +120,10 @@ static int fail_leased(const struct rule_ctx *x, const struct cv_lease *l, struc
 	else
 		cv_error_found(err, "given to another device entry or spec of this plan");
 	cv_error_wanted(err, "a device that no VM has");
-	if (l && !cv_lease_is_vm(l))
+	if (l && is_vf_change(l))
+		cv_error_hint(err, "a change of VFs is under way, or was cut off: carve recover %s",
+			      l->name);
+	else if (l && !cv_lease_is_vm(l))
 		cv_error_hint(err, "carve device release %s gives it back", x->bdf);
 	else
 		cv_error_hint(err, "carve list shows who runs; carve stop NAME gives it back");
@@ -142,8 +162,8 @@ static int rule_lease(const struct rule_ctx *x, struct cv_error *err)
 {
 	const struct cv_lease *l = inv_device_lease(x->p->inv, x->self);
 
-	if (!l && x->is_future)
-		l = inv_device_lease(x->p->inv, x->d->bdf);
+	if (!l)
+		l = find_lease(x->p->inv, x->d);
 	return l || is_taken(x) ? fail_leased(x, l, err) : 0;
 }
 
@@ -292,7 +312,7 @@ static bool is_idle_member(const struct rule_ctx *x, int member)
 	const struct inv_dev *d = &x->p->inv->devs[member];
 
 	return d->holder_kind == INV_HOLDER_NONE && d->sriov.num == 0 &&
-	       !inv_device_lease(x->p->inv, d->bdf) && !x->p->dev_taken[member] &&
+	       !find_lease(x->p->inv, d) && !x->p->dev_taken[member] &&
 	       count_promised_vfs(x, member) == 0;
 }
 
@@ -395,7 +415,7 @@ bool place_is_idle(const struct place *p, int dev)
 	const struct inv_dev *d = &p->inv->devs[dev];
 
 	return !d->is_quarantined && !d->is_unreadable && d->holder_kind == INV_HOLDER_NONE &&
-	       d->group >= 0 && !inv_device_lease(p->inv, d->bdf);
+	       d->group >= 0 && !find_lease(p->inv, d);
 }
 
 int place_check_device(const struct place *p, const struct spec *s, const struct place_choice *c,

@@ -224,6 +224,14 @@ bool vf_is_held(const struct inventory *inv, int dev)
 	return d->holder_kind != INV_HOLDER_NONE || inv_device_lease(inv, d->bdf);
 }
 
+bool vf_is_taken(const struct inventory *inv, int dev)
+{
+	const struct inv_dev *d = &inv->devs[dev];
+
+	return d->holder_kind == INV_HOLDER_PROCESS || d->holder_kind == INV_HOLDER_FOREIGN ||
+	       inv_device_lease(inv, d->bdf);
+}
+
 static int find_held(const struct inventory *inv, int pf)
 {
 	for (size_t i = 0; i < inv->n_devs; i++)
@@ -232,8 +240,11 @@ static int find_held(const struct inventory *inv, int pf)
 	return -1;
 }
 
+/* VFs may have the ids of their PF (NVMe), and so may functions whose SR-IOV is off. */
 static bool has_ids(const struct vf_policy *p, const struct inv_dev *d)
 {
+	if (d->pf >= 0 || d->sriov.total == 0)
+		return false;
 	return !p->has_pf && p->vendor == d->vendor && p->device == d->device;
 }
 

@@ -110,13 +110,16 @@ int vf_policy_resolve(const struct inventory *inv, const struct vf_policy *entri
 
 /** vf_is_held() - is the function leased, or used on the host? */
 bool vf_is_held(const struct inventory *inv, int dev);
+/** vf_is_taken() - is it leased, or did somebody take it from the host (VFIO, DPDK, libvirt)? */
+bool vf_is_taken(const struct inventory *inv, int dev);
 
 /**
  * vf_policy_steps() - the steps that lead from the inventory to the targets; none when all is as wanted
  *
- * attr sriov_drivers_autoprobe, numvfs-set (through 0 only when another count is there), vf-net and
- * vf-nvme of each VF that is not leased. Settings of VFs are no part of the inventory: their steps are
- * there whenever the policy has some, and write only what differs.
+ * attr sriov_drivers_autoprobe, numvfs-set (through 0 only when another count is there), vf-net of
+ * each VF that is not vf_is_taken(), vf-nvme of each that is not vf_is_held(). Settings of VFs are no
+ * part of the inventory: their steps are there whenever the policy has some, and write only what
+ * differs.
  * @ret: heap, strings owned by the list: vf_steps_free()
  * Return: number of steps, -ENOMEM.
  */

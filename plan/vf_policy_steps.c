@@ -114,12 +114,18 @@ static int find_vf(const struct inventory *inv, int pf, unsigned int index)
 	return -1;
 }
 
-/* What a guest works with is its own until it is given back. */
-static bool is_leased(const struct inventory *inv, int pf, unsigned int index)
+/*
+ * What a guest works with is its own until it is given back, with or without a lease; an NVMe VF goes
+ * offline for its settings, whoever uses it.
+ */
+static bool is_left_alone(const struct inventory *inv, const struct vf_target *t,
+			  unsigned int index)
 {
-	int vf = find_vf(inv, pf, index);
+	int vf = find_vf(inv, t->dev, index);
 
-	return vf >= 0 && inv_device_lease(inv, inv->devs[vf].bdf);
+	if (vf < 0)
+		return false;
+	return t->policy->queues > 0 ? vf_is_held(inv, vf) : vf_is_taken(inv, vf);
 }
 
 static int add_settings(const struct inv_dev *pf, const struct vf_policy *p, unsigned int index,
@@ -144,7 +150,7 @@ static int add_target(const struct inventory *inv, const struct vf_target *t, st
 	int r = net ? add_creation(pf, t, s) : -ENOMEM;
 
 	for (unsigned int i = 0; i < t->wanted && r == 0; i++)
-		if (!is_leased(inv, t->dev, i))
+		if (!is_left_alone(inv, t, i))
 			r = add_settings(pf, t->policy, i, net, s);
 	return r;
 }

@@ -35,14 +35,25 @@ static const struct stages *find_stages(const char *object, struct cv_error *err
 	return NULL;
 }
 
+/* Hooks of the way out that may not run end the start: at the release they would set all aside. */
+static int check_way_out(const struct cv_step_env *env, const struct stages *s,
+			 struct cv_error *err)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+
+	return cv_hooks_list(env->root, s->out, &names, err);
+}
+
 /* On the way out the lease may be gone: who it is for is noted on the way in. */
 static int record(const struct cv_step_env *env, const char *object, const char *value,
 		  json_t **ret_prior, struct cv_error *err)
 {
 	_cleanup_(cv_lease_done) struct cv_lease lease = { 0 };
+	const struct stages *s = find_stages(object, err);
+	int r = s ? check_way_out(env, s, err) : -EINVAL;
 
-	if (!find_stages(object, err))
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	if (!env->vm || cv_lease_read(env->root, env->vm, &lease, NULL) < 0)
 		lease = (struct cv_lease){ 0 };
 	*ret_prior = json_pack("{so so}", "user", cv_json_string(lease.owner.user), "job",

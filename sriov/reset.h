@@ -103,7 +103,7 @@ int sr_reset(const struct cv_step_env *env, const char *bdf, const struct sr_lad
  *
  * Functions bound to vfio-pci are reset by VFIO_DEVICE_RESET, which does not wait for its siblings:
  * writes to the reset attribute of functions of one device do.
- * Return: 0, or the first error; @ret has all of them.
+ * Return: 0, or the first error; @ret has all of them, -ECANCELED where nothing was tried.
  */
 int sr_reset_all(const struct cv_step_env *env, const char *const *bdfs,
 		 const struct sr_ladder *ladders, size_t n, struct sr_reset_result *ret,

@@ -215,6 +215,24 @@ static void run_all(const struct cv_step_env *env, struct work *works,
 	}
 }
 
+static int conclude_all(const struct work *works, size_t n, struct sr_reset_result *ret,
+			struct cv_error *err)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sr_climb *c = &works[i].climb;
+		int r = 0;
+
+		ret[i] = c->result;
+		if (c->result.error < 0)
+			r = sr_climb_conclude(c, works[i].ladder, first < 0 ? NULL : err);
+		if (first == 0)
+			first = r;
+	}
+	return first;
+}
+
 int sr_reset_all(const struct cv_step_env *env, const char *const *bdfs,
 		 const struct sr_ladder *ladders, size_t n, struct sr_reset_result *ret,
 		 struct cv_error *err)
@@ -224,20 +242,18 @@ int sr_reset_all(const struct cv_step_env *env, const char *const *bdfs,
 				  -1, 0);
 	int r = 0;
 
+	/* nothing is told as reset that was not even tried */
+	for (size_t i = 0; i < n; i++) {
+		ret[i] = (struct sr_reset_result){ .error = -ECANCELED };
+		(void)cv_parse_bdf(bdfs[i], &ret[i].bdf);
+	}
 	if (works == MAP_FAILED)
 		return cv_fail_errno(err, -ENOMEM, NULL, "cannot reset the functions");
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = prepare(&works[i], env, bdfs[i], &ladders[i], err);
-	if (r == 0)
+	if (r == 0) {
 		run_all(env, works, ladders, n);
-	for (size_t i = 0; i < n && works[i].climb.env; i++) {
-		int one = 0;
-
-		ret[i] = works[i].climb.result;
-		if (works[i].climb.result.error < 0)
-			one = sr_climb_conclude(&works[i].climb, &ladders[i], r < 0 ? NULL : err);
-		if (r == 0)
-			r = one;
+		r = conclude_all(works, n, ret, err);
 	}
 	munmap(works, size);
 	return r;

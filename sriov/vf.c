@@ -240,7 +240,8 @@ static int check_created(const struct cv_step_env *env, const char *pf, unsigned
 	return now == wanted ? await_vfs(env, pf, wanted, err) : fail_partial(err, pf, now, wanted);
 }
 
-/* Goes to @wanted from 0; whatever stays behind on failure is taken away again. */
+/* Goes to @wanted from 0; whatever stays behind on failure is taken away again. VFs behind a write that
+ * was refused because there are some, or too many are wanted, are somebody else's. */
 static int create_once(const struct cv_step_env *env, const char *pf, unsigned int wanted,
 		       struct cv_error *err)
 {
@@ -249,6 +250,8 @@ static int create_once(const struct cv_step_env *env, const char *pf, unsigned i
 
 	if (r == -ETIMEDOUT)
 		return r;
+	if (r == -EBUSY || r == -ERANGE)
+		return explain(err, r, pf, wanted);
 	if (r == 0)
 		r = check_created(env, pf, wanted, err);
 	else
@@ -389,7 +392,13 @@ static int fail_changed(struct cv_error *err, const char *pf, unsigned int now, 
 	return -EBUSY;
 }
 
-/* To the count there was before, from ours or from the 0 on the way to it. */
+/* Ours, or on the way to it: the 0 in between, or less than was wanted. */
+static bool is_on_the_way(unsigned int now, unsigned int before, const struct wish *wish)
+{
+	return now == wish->count || (now < wish->count && (before == 0 || wish->may_replace));
+}
+
+/* To the count there was before, from what a run of ours may have left. */
 static int go_back(const struct cv_step_env *env, const char *pf, unsigned int now,
 		   unsigned int before, const struct wish *wish, struct cv_error *err)
 {
@@ -397,7 +406,7 @@ static int go_back(const struct cv_step_env *env, const char *pf, unsigned int n
 
 	if (now == before)
 		return 0;
-	if (now != wish->count && (now != 0 || !wish->may_replace))
+	if (!is_on_the_way(now, before, wish))
 		return fail_changed(err, pf, now, before);
 	if (now != 0)
 		r = sr_vfs_check_unused(env, pf, now, err);

@@ -14,13 +14,20 @@
 #define OBJECT_MAX (CV_BDF_MAX + 12)
 
 /* What a step of its kind would note; nothing where the VF has no such thing. */
-static void note(const struct cv_step_env *env, const struct cv_step_ops *ops, const char *object,
-		 json_t *vf)
+static int note(const struct cv_step_env *env, const struct cv_step_ops *ops, const char *object,
+		json_t *vf, struct cv_error *err)
 {
+	struct cv_error why = { 0 };
 	json_t *prior = NULL;
+	int r = ops->record(env, object, "", &prior, &why);
 
-	if (ops->record(env, object, "", &prior, NULL) == 0 && prior)
-		json_object_set_new(vf, ops->kind, prior);
+	if (r == -ENODEV || r == -EOPNOTSUPP || r == -ENOENT)
+		return 0;
+	if (r < 0 && err)
+		*err = why;
+	if (r == 0 && prior && json_object_set_new(vf, ops->kind, prior) < 0)
+		return cv_fail_errno(err, -ENOMEM, object, "cannot note the VF");
+	return r;
 }
 
 static bool has(struct cv_sysroot *root, const char *pf, const char *name)
@@ -30,20 +37,21 @@ static bool has(struct cv_sysroot *root, const char *pf, const char *name)
 	return cv_exists(root, sr_path(path, pf, name));
 }
 
-static json_t *record_vf(const struct cv_step_env *env, const char *pf, unsigned int index)
+static int record_vf(const struct cv_step_env *env, const char *pf, unsigned int index, json_t *vf,
+		     struct cv_error *err)
 {
-	json_t *vf = json_object();
 	char bdf[CV_BDF_MAX], object[OBJECT_MAX];
+	int r;
 
-	if (!vf || sr_vf_of(env->root, pf, index, bdf) < 0)
-		return vf;
+	if (sr_vf_of(env->root, pf, index, bdf) < 0)
+		return 0;
 	snprintf(object, sizeof(object), "%s/%u", pf, index);
-	note(env, &sr_step_bind, bdf, vf);
-	if (has(env->root, pf, "net"))
-		note(env, &sr_step_vf_net, object, vf);
-	if (has(env->root, pf, "nvme"))
-		note(env, &sr_step_vf_nvme, object, vf);
-	return vf;
+	r = note(env, &sr_step_bind, bdf, vf, err);
+	if (r == 0 && has(env->root, pf, "net"))
+		r = note(env, &sr_step_vf_net, object, vf, err);
+	if (r == 0 && has(env->root, pf, "nvme"))
+		r = note(env, &sr_step_vf_nvme, object, vf, err);
+	return r;
 }
 
 int sr_vfs_record(const struct cv_step_env *env, const char *pf, unsigned int count, json_t *prior,
@@ -52,8 +60,14 @@ int sr_vfs_record(const struct cv_step_env *env, const char *pf, unsigned int co
 	_cleanup_json_ json_t *vfs = json_array();
 
 	for (unsigned int i = 0; i < count; i++) {
-		if (json_array_append_new(vfs, record_vf(env, pf, i)) < 0)
+		json_t *vf = json_object(); /* of the array from here on */
+		int r;
+
+		if (json_array_append_new(vfs, vf) < 0)
 			return cv_fail_errno(err, -ENOMEM, pf, "cannot note its VFs");
+		r = record_vf(env, pf, i, vf, err);
+		if (r < 0)
+			return r;
 	}
 	if (json_object_set(prior, "vfs", vfs) < 0)
 		return cv_fail_errno(err, -ENOMEM, pf, "cannot note its VFs");
@@ -71,14 +85,15 @@ static int restore_driver(const struct cv_step_env *env, const char *bdf, const 
 	return sr_step_bind.revert(env, bdf, now, prior, err);
 }
 
-/* As when they are made: settings first, a driver looks at them when it binds. */
+/* As when they are made: settings first, a driver looks at them when it binds. It comes back behind
+ * settings that did not, too. */
 static int restore_vf(const struct cv_step_env *env, const char *pf, unsigned int index,
 		      const json_t *vf, struct cv_error *err)
 {
 	const json_t *net = json_object_get(vf, sr_step_vf_net.kind);
 	const json_t *nvme = json_object_get(vf, sr_step_vf_nvme.kind);
 	char bdf[CV_BDF_MAX], object[OBJECT_MAX];
-	int r = sr_vf_of(env->root, pf, index, bdf);
+	int r = sr_vf_of(env->root, pf, index, bdf), driver;
 
 	if (r < 0)
 		return cv_fail_errno(err, r, pf, "VF %u did not come back", index);
@@ -87,7 +102,9 @@ static int restore_vf(const struct cv_step_env *env, const char *pf, unsigned in
 		r = sr_vf_net_bring_back(env, object, net, err);
 	if (r == 0 && nvme)
 		r = sr_step_vf_nvme.revert(env, object, "", nvme, err);
-	return r < 0 ? r : restore_driver(env, bdf, json_object_get(vf, sr_step_bind.kind), err);
+	driver = restore_driver(env, bdf, json_object_get(vf, sr_step_bind.kind),
+				r < 0 ? NULL : err);
+	return r < 0 ? r : driver;
 }
 
 int sr_vfs_restore(const struct cv_step_env *env, const char *pf, const json_t *prior,

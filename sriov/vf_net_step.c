@@ -10,6 +10,7 @@
 #include "sriov/function.h"
 #include "sriov/steps.h"
 #include "sriov/vf_net.h"
+#include "sriov/vf_users.h"
 
 /**
  * struct target - a VF and what shall become of it
@@ -17,12 +18,14 @@
  * @wanted:      as it shall be, all of it
  * @asked:       requests that somebody asked for
  * @unsupported: of these, what the driver refused for good
+ * @goes_on:     behind a request that fails
  */
 struct target {
 	const char *object;
 	char ifname[64];
 	struct sr_vf_net now, wanted;
 	unsigned int asked, unsupported;
+	bool goes_on;
 };
 
 static int parse_settings(const char *object, const char *value, struct vf_settings *ret,
@@ -157,9 +160,11 @@ static unsigned int to_send(const struct target *t)
 	return t->asked & sr_vf_net_differ(&t->now, &t->wanted) & sr_vf_net_reported(&t->now);
 }
 
+/* A request that hangs is the last one: those behind it would wait for the same lock. */
 static int send_all(const struct cv_step_env *env, struct target *t, struct cv_error *err)
 {
 	unsigned int mask = to_send(t);
+	int first = 0;
 
 	for (unsigned int i = 0; i < SR_VF_REQUESTS; i++) {
 		int r;
@@ -169,10 +174,12 @@ static int send_all(const struct cv_step_env *env, struct target *t, struct cv_e
 		r = sr_vf_net_send(t->ifname, i, &t->wanted, env->deadline_ms);
 		if (r == -EOPNOTSUPP && !(SR_VF_BIT(i) & SR_VF_INSISTED))
 			t->unsupported |= SR_VF_BIT(i);
-		else if (r < 0)
-			return fail_send(err, r, t, i);
+		else if (r < 0 && first == 0)
+			first = fail_send(err, r, t, i);
+		if (r == -ETIMEDOUT || (first < 0 && !t->goes_on))
+			break;
 	}
-	return 0;
+	return first;
 }
 
 static int verify(const struct cv_step_env *env, const struct target *t, struct cv_error *err)
@@ -249,6 +256,7 @@ static int bring_back(const struct cv_step_env *env, const char *object, const j
 	if (r < 0)
 		return r;
 	t.asked = sr_vf_net_from_json(prior, &t.wanted) & mask;
+	t.goes_on = true;
 	return change(env, &t, err);
 }
 
@@ -265,6 +273,8 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 	struct vf_settings s;
 	int r = parse_settings(object, value, &s, err);
 
+	if (r == 0)
+		r = sr_vf_check_closed(env, object, err);
 	return r < 0 ? r : bring_back(env, object, prior, sr_vf_net_lay(&s, &ignored), err);
 }
 

@@ -10,6 +10,7 @@
 #include "sriov/function.h"
 #include "sriov/nvme.h"
 #include "sriov/steps.h"
+#include "sriov/vf_users.h"
 
 /**
  * struct target - the VF of a step; done with target_done()
@@ -425,6 +426,9 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 	int r = read_wish(object, value, &w, err);
 
 	if (r < 0 || (is_fixed(prior) && w.n_ns == 0))
+		return r;
+	r = sr_vf_check_closed(env, object, err);
+	if (r < 0)
 		return r;
 	r = open_target(env, object, &t, err);
 	/* Without the VF or the PF's controller there is nothing that could be given back. */

@@ -169,6 +169,26 @@ int sr_vfs_check_unused(const struct cv_step_env *env, const char *pf, unsigned 
 	return r < 0 ? r : check_users(env, &v, false, err);
 }
 
+int sr_vf_check_closed(const struct cv_step_env *env, const char *object, struct cv_error *err)
+{
+	char pf[CV_BDF_MAX], vf[CV_BDF_MAX], driver[64], who[64];
+	unsigned int index;
+	int r = sr_split_vf(object, pf, &index, err);
+
+	if (r < 0)
+		return r;
+	if (sr_vf_of(env->root, pf, index, vf) < 0 ||
+	    sr_driver(env->root, vf, driver, sizeof(driver)) < 0 || !strstr(driver, "vfio") ||
+	    !sr_group_user(env->root, sr_group(env->root, vf), who, sizeof(who)))
+		return 0;
+	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_HOLDER", vf,
+		"the VF keeps its settings: its group is open");
+	cv_error_found(err, "%s", who);
+	cv_error_wanted(err, "a VF that nobody has open");
+	cv_error_hint(err, "end that process, then run carve recover");
+	return -EBUSY;
+}
+
 /* VMs that came to the VFs there are have noted that they need them. */
 static int check_shared(const struct cv_step_env *env, const char *pf, struct cv_error *err)
 {

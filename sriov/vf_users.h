@@ -15,6 +15,12 @@
 int sr_vfs_check_unused(const struct cv_step_env *env, const char *pf, unsigned int count,
 			struct cv_error *err);
 /**
+ * sr_vf_check_closed() - nobody has the VF open through VFIO: its settings and resources are its user's
+ * @object: "PF/INDEX"
+ * Return: 0 (also when there is no such VF), -EBUSY with @err naming the holder, -EINVAL.
+ */
+int sr_vf_check_closed(const struct cv_step_env *env, const char *object, struct cv_error *err);
+/**
  * sr_vfs_check_free() - the same, and nobody wants them either: no VM shares the count, no VF is bound to
  * a driver that hands it on
  */

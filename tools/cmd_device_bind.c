@@ -245,6 +245,23 @@ static int refuse_open(struct cmd *c, const struct inv_dev *d)
 	return -EBUSY;
 }
 
+/* What carve device bind left: held, or cut off. A change of VFs is not given back, it is recovered. */
+static int refuse_change(struct cmd *c, const struct cv_lease *l, struct cv_bdf bdf)
+{
+	enum operation_rest rest = operation_rest(c, l->name);
+	char text[CV_BDF_MAX];
+
+	if (rest == OPERATION_HELD ||
+	    (rest == OPERATION_UNFINISHED && strncmp(l->name, "dev-", 4) == 0))
+		return 0;
+	cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "NOT_HELD", cv_format_bdf(bdf, text),
+		"the device is part of a change that was not finished");
+	cv_error_found(&c->err, "%s", l->name);
+	cv_error_wanted(&c->err, "a device that was bound by carve device bind");
+	cv_error_hint(&c->err, "carve recover %s", l->name);
+	return -EBUSY;
+}
+
 /* The lease of the operation that holds the device. */
 static int find_lease(struct cmd *c, const struct inventory *inv, struct cv_bdf bdf,
 		      const struct cv_lease **ret)
@@ -255,9 +272,10 @@ static int find_lease(struct cmd *c, const struct inventory *inv, struct cv_bdf 
 	if (r < 0)
 		return r;
 	*ret = inv_device_lease(inv, bdf);
-	if (*ret && cv_exists(c->root, operation_path(path, (*ret)->name, "")))
-		return refuse_open(c, &inv->devs[dev]);
-	return fail_not_held(c, inv, &inv->devs[dev]);
+	if (!*ret || !cv_exists(c->root, operation_path(path, (*ret)->name, "")))
+		return fail_not_held(c, inv, &inv->devs[dev]);
+	r = refuse_change(c, *ret, bdf);
+	return r ?: refuse_open(c, &inv->devs[dev]);
 }
 
 static bool is_given(const struct device_args *args, struct cv_bdf bdf)
@@ -354,20 +372,29 @@ static int print_dry_release(struct cmd *c, const struct cv_strv *names)
 	return 0;
 }
 
+/* Who has a device open, and what holds it, stays so until it is released. */
+static int release_all(struct cmd *c, const struct device_args *args, const struct site *site)
+{
+	_cleanup_close_ int lock = -1;
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	int r = c->dry_run ? 0 : vm_lock(c, site, &lock);
+
+	r = r ?: find_operations(c, args, &names);
+	if (r == 0 && c->dry_run)
+		return print_dry_release(c, &names);
+	for (size_t i = 0; i < names.n && r == 0; i++)
+		r = operation_release_locked(c, names.v[i]);
+	return r < 0 ? r : report_release(c, args);
+}
+
 static int run_release(struct cmd *c)
 {
 	_cleanup_args_ struct device_args args = { 0 };
-	_cleanup_strv_ struct cv_strv names = { 0 };
 	_cleanup_site_ struct site site = { 0 };
 	int r = device_args(c, &args);
 
 	r = r ?: cmd_site(c, &site);
-	r = r ?: find_operations(c, &args, &names);
-	if (r == 0 && c->dry_run)
-		return print_dry_release(c, &names);
-	for (size_t i = 0; i < names.n && r == 0; i++)
-		r = operation_release(c, &site, names.v[i]);
-	return r < 0 ? r : report_release(c, &args);
+	return r ?: release_all(c, &args, &site);
 }
 
 const struct cmd_verb device_release = {

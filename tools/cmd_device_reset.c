@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/quarantine.h"
+#include "sriov/function.h"
 #include "sriov/health.h"
 #include "sriov/reset.h"
 #include "tools/device.h"
@@ -146,6 +147,15 @@ static int print_ladders(struct resetting *x)
 	return 0;
 }
 
+static void print_result(const char *bdf, const struct sr_reset_result *r)
+{
+	if (r->error == -ECANCELED)
+		cmd_print("%s: not reset\n", bdf);
+	else
+		cmd_print("%s: %s by %s, %u ms%s%s\n", bdf, r->error == 0 ? "reset" : "not reset",
+			  sr_rung_name(r->rung), r->ms, r->text[0] ? "; " : "", r->text);
+}
+
 /* Printed also when one failed: the others are done. */
 static int print_results(struct resetting *x)
 {
@@ -153,15 +163,13 @@ static int print_results(struct resetting *x)
 
 	for (size_t i = 0; i < x->args.n; i++) {
 		const struct sr_reset_result *r = &x->results[i];
+		const char *rung = r->error == -ECANCELED ? "" : sr_rung_name(r->rung);
 
-		json_array_append_new(list,
-				      json_pack("{s:s,s:b,s:s,s:i,s:o}", "bdf", x->names[i], "ok",
-						r->error == 0, "rung", sr_rung_name(r->rung), "ms",
-						(int)r->ms, "text", cv_json_string(r->text)));
+		json_array_append_new(list, json_pack("{s:s,s:b,s:s,s:i,s:o}", "bdf", x->names[i],
+						      "ok", r->error == 0, "rung", rung, "ms",
+						      (int)r->ms, "text", cv_json_string(r->text)));
 		if (!x->c->json)
-			cmd_print("%s: %s by %s, %u ms%s%s\n", x->names[i],
-				  r->error == 0 ? "reset" : "not reset", sr_rung_name(r->rung),
-				  r->ms, r->text[0] ? "; " : "", r->text);
+			print_result(x->names[i], r);
 	}
 	if (x->c->json)
 		return cmd_print_json(x->c, json_pack("{s:i,s:o}", "carve_device_reset", 1,
@@ -178,6 +186,10 @@ static int reset_all(struct resetting *x)
 				   .deadline_ms = DEVICE_DEADLINE_MS };
 	int r, printed;
 
+	/* those that are not even tried */
+	for (size_t i = 0; i < x->args.n; i++)
+		x->results[i] = (struct sr_reset_result){ .bdf = x->args.v[i],
+							  .error = -ECANCELED };
 	r = sr_reset_all(&env, x->names, x->ladders, x->args.n, x->results, &c->err);
 	printed = print_results(x);
 	return r < 0 ? r : printed;
@@ -267,6 +279,22 @@ static void check_health(struct cmd *c, const char *bdf, struct sr_verdict *ret)
 	snprintf(ret->evidence, sizeof(ret->evidence), "%s", strerror(-r));
 }
 
+/* Whoever asks for it: while the kernel is inside a reset or a probe, nobody can use the function. */
+static int refuse_stuck(struct cmd *c, const char *bdf)
+{
+	char override[64];
+
+	if (sr_override(c->root, bdf, DEVICE_DEADLINE_MS, override, sizeof(override)) != -ETIMEDOUT)
+		return 0;
+	cv_fail(&c->err, -ETIMEDOUT, CV_EXIT_PRECONDITION, "STUCK", bdf,
+		"the kernel still holds the device");
+	cv_error_found(&c->err, "a read of driver_override did not return within %u ms",
+		       DEVICE_DEADLINE_MS);
+	cv_error_wanted(&c->err, "a device that the kernel is done with");
+	cv_error_hint(&c->err, "reboot the node: nothing else ends a write that hangs");
+	return -ETIMEDOUT;
+}
+
 static int refuse_unhealthy(struct cmd *c, const char *bdf, const struct sr_verdict *v)
 {
 	cv_fail(&c->err, -EIO, CV_EXIT_PRECONDITION, "UNHEALTHY", bdf,
@@ -303,6 +331,7 @@ static int clear_locked(struct cmd *c, struct cv_bdf bdf, const struct site *sit
 	int r = c->dry_run ? 0 : vm_lock(c, site, &lock);
 
 	r = r ?: read_quarantine(c, bdf, cv_format_bdf(bdf, text), &q);
+	r = r ?: refuse_stuck(c, text);
 	if (r < 0)
 		return r;
 	check_health(c, text, &v);

@@ -159,7 +159,7 @@ static int run_show(struct cmd *c)
 
 /* ---- apply ---- */
 
-/** struct result - of all PFs; the first error is the one that is told */
+/** struct result - of all PFs; told is the first error, or the first that left something to recover */
 struct result {
 	json_t *list;
 	int r;
@@ -178,7 +178,7 @@ static void add_result(struct cmd *c, struct result *res, const char *pf, const 
 	if (r == 0)
 		return;
 	cmd_note(c, "%s: failed: %s", pf, c->err.what);
-	if (!res->r) {
+	if (!res->r || (c->err.exit == CV_EXIT_PARTIAL && res->error.exit != CV_EXIT_PARTIAL)) {
 		res->r = r;
 		res->error = c->err;
 	}

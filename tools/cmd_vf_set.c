@@ -172,13 +172,10 @@ static int find_function(const struct inventory *inv, int pf, uint64_t index)
 	return -1;
 }
 
-static int check_free(struct cmd *c, const struct inventory *inv, int vf)
+static int fail_leased(struct cmd *c, const struct inv_dev *d, const struct cv_lease *l)
 {
-	const struct cv_lease *l = inv_device_lease(inv, inv->devs[vf].bdf);
 	char bdf[CV_BDF_MAX];
 
-	if (!l)
-		return 0;
 	cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", c->args[0],
 		"the VF is leased: its settings belong to who has it");
 	cv_error_found(&c->err, "lease of %s, user %s%s%s", l->name, l->owner.user,
@@ -186,8 +183,47 @@ static int check_free(struct cmd *c, const struct inventory *inv, int vf)
 	cv_error_wanted(&c->err, "a VF that nobody has");
 	cv_error_hint(&c->err, "wait until it is given back: %s %s",
 		      cv_lease_is_vm(l) ? "carve stop" : "carve device release",
-		      cv_lease_is_vm(l) ? l->name : cv_format_bdf(inv->devs[vf].bdf, bdf));
+		      cv_lease_is_vm(l) ? l->name : cv_format_bdf(d->bdf, bdf));
 	return -EBUSY;
+}
+
+/* A change of the PF that was cut off: what carve recover does with the VF would undo this one. */
+static int fail_unfinished(struct cmd *c, const struct cv_lease *l)
+{
+	cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", c->args[0],
+		"an earlier change of the VF or its PF was not finished");
+	cv_error_found(&c->err, "lease of %s, user %s", l->name, l->owner.user);
+	cv_error_wanted(&c->err, "a VF that nobody has, of a PF that nobody changes");
+	cv_error_hint(&c->err, "carve recover %s undoes what it left", l->name);
+	return -EBUSY;
+}
+
+static int fail_used(struct cmd *c, const struct inv_dev *d)
+{
+	char bdf[CV_BDF_MAX];
+
+	cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "EBUSY_HOLDER", c->args[0], "the VF is in use");
+	cv_error_found(&c->err, "%s", d->holder);
+	cv_error_wanted(&c->err, "a VF that nobody uses");
+	cv_error_hint(&c->err, "end that use first; carve device holders %s names all of it",
+		      cv_format_bdf(d->bdf, bdf));
+	return -EBUSY;
+}
+
+/* Without a lease the VF may be libvirt's or SPDK's; an NVMe VF goes offline for its settings. */
+static int check_free(struct cmd *c, const struct inventory *inv, int vf, const struct wish *w)
+{
+	const struct inv_dev *d = &inv->devs[vf];
+	const struct cv_lease *own = inv_device_lease(inv, d->bdf);
+	const struct cv_lease *l = own ?: inv_device_lease(inv, inv->devs[d->pf].bdf);
+
+	if (l && !cv_lease_is_vm(l) && (!own || strncmp(l->name, "vf-", 3) == 0))
+		return fail_unfinished(c, l);
+	if (own)
+		return fail_leased(c, d, own);
+	if (w->p.queues > 0 ? vf_is_held(inv, vf) : vf_is_taken(inv, vf))
+		return fail_used(c, d);
+	return 0;
 }
 
 /* The rules of a policy for the PF apply, its count stays. Return: index of the VF's function. */
@@ -207,7 +243,7 @@ static int resolve_vf(struct cmd *c, const struct inventory *inv, struct wish *w
 	vf = w->index < inv->devs[pf].sriov.num ? find_function(inv, pf, w->index) : -1;
 	if (vf < 0)
 		return fail_no_vf(c, inv, pf);
-	r = check_free(c, inv, vf);
+	r = check_free(c, inv, vf, w);
 	return r < 0 ? r : vf;
 }
 

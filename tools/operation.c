@@ -178,21 +178,26 @@ static int fail_missing(struct cmd *c, const char *name)
 	return -ENOENT;
 }
 
-int operation_release(struct cmd *c, const struct site *site, const char *name)
+int operation_release_locked(struct cmd *c, const char *name)
 {
-	_cleanup_close_ int lock = -1;
 	struct held_signals held;
 	char path[CV_PATH_MAX];
-	int r = vm_lock(c, site, &lock);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (!cv_name_is_valid(name) || !cv_exists(c->root, operation_path(path, name, "")))
 		return fail_missing(c, name);
 	apply_hold_signals(&held);
 	r = operation_undo(c, name);
 	apply_let_signals_go(&held, r < 0);
 	return r;
+}
+
+int operation_release(struct cmd *c, const struct site *site, const char *name)
+{
+	_cleanup_close_ int lock = -1;
+	int r = vm_lock(c, site, &lock);
+
+	return r < 0 ? r : operation_release_locked(c, name);
 }
 
 /* ---- making one ---- */
@@ -334,7 +339,13 @@ static int make(struct cmd *c, const struct operation *op)
 	r = r ?: write_file(c, op, true);
 	if (r < 0)
 		return apply_give_up(c, r, op->name, operation_undo);
-	return op->is_held ? 0 : operation_finish(c, op->name);
+	r = op->is_held ? 0 : operation_finish(c, op->name);
+	if (r < 0) {
+		c->err.exit = CV_EXIT_PARTIAL;
+		cv_error_hint(&c->err, "the change is made; carve recover %s drops its notes",
+			      op->name);
+	}
+	return r;
 }
 
 int operation_run_locked(struct cmd *c, const struct operation *op)

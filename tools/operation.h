@@ -65,6 +65,8 @@ int operation_run(struct cmd *c, const struct site *site, const struct operation
 int operation_run_locked(struct cmd *c, const struct operation *op);
 /** operation_release() - undo a held one, drop its lease. Return: 0, -ENOENT. */
 int operation_release(struct cmd *c, const struct site *site, const char *name);
+/** operation_release_locked() - the same for who holds the node lock since before it looked. */
+int operation_release_locked(struct cmd *c, const char *name);
 /**
  * operation_names() - of all that are on disk, sorted; held and unfinished
  * Return: 0, -errno.

@@ -301,6 +301,20 @@ of() {
 	refused 6 "VM vm1" "carve stop vm1" -- release $vf --dry-run
 }
 
+@test "release leaves a change of VFs that was cut off to recover" {
+	lease vf-0000-81-00-0 "" $vf
+	file run/carve/operations/vf-0000-81-00-0/journal ""
+	refused 6 $vf "not finished" "carve recover vf-0000-81-00-0" -- release $vf --dry-run
+}
+
+@test "a VF is part of the change of its PF until that is finished" {
+	lease vf-0000-81-00-0 "" $pf
+	refused 6 "lease of vf-0000-81-00-0" "carve recover vf-0000-81-00-0" -- bind $vf --dry-run
+	without run/carve/leases/vf-0000-81-00-0.json
+	lease vm1 4-7 $pf
+	device bind $vf --dry-run
+}
+
 @test "release waits for whoever has the group open, before anything is undone" {
 	local dir=sys/devices/pci0000:80/0000:80:01.0/$disk
 

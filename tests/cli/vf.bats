@@ -105,6 +105,21 @@ attr /sys/bus/pci/devices/0000:81:00.0/sriov_drivers_autoprobe 1" ]]
 	expect 0 vf set 81:00.0/0 vlan=7 --sysroot "$host" --dry-run
 }
 
+@test "set: not while its PF is being changed" {
+	with "$busy" run/carve/leases/vf-0000-81-00-0.json \
+		"$(lease vf-0000-81-00-0 0000:81:00.0 | jq -c '.cpus = ""')"
+	refused 6 "lease of vf-0000-81-00-0" "carve recover vf-0000-81-00-0" -- \
+		vf set 81:10.2 vlan=7 --sysroot "$host"
+}
+
+@test "set: not what somebody took without a lease" {
+	with "$busy"
+	echo 'l sys/devices/pci0000:80/0000:80:00.0/0000:81:10.2/driver ../../../../bus/pci/drivers/vfio-pci' >>"$host"
+	refused 6 "in use" "bound to vfio-pci" -- vf set 81:10.2 vlan=7 --sysroot "$host"
+	# up with an address: settings of the network do it no harm
+	expect 0 vf set 81:10.4 vlan=7 --sysroot "$busy" --dry-run
+}
+
 @test "set: by the address of the VF or its number" {
 	expect 0 vf set 81:10.2 vlan=7 trust=on max_rate=100 --sysroot "$busy" --dry-run --json
 	[[ $(steps) == "vf-net 0000:81:00.0/1 vlan=7 trust=on max_rate=100" ]]

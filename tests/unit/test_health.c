@@ -541,6 +541,22 @@ static void undo_waits_for_the_driver(void **state)
 	assert_int_equal(step_end(h, &sr_step_health, DISK, "nvme", prior), 0);
 }
 
+/* One that had no driver: not told of while it is still with VFIO, whoever else has it is fine. */
+static void undo_waits_for_vfio(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL, *bound = NULL;
+
+	assert_int_equal(cv_write_str(h->root, "/sys/bus/pci/drivers/nvme/unbind", DISK), 0);
+	assert_int_equal(step_begin(h, &sr_step_health, DISK, "", &prior), 0);
+	assert_int_equal(step_begin(h, &sr_step_bind, DISK, "vfio-pci", &bound), 0);
+	assert_int_equal(step_end(h, &sr_step_health, DISK, "", prior), -EBUSY);
+	assert_string_equal(h->err.wanted, "not bound");
+	assert_int_equal(step_end(h, &sr_step_bind, DISK, "vfio-pci", bound), 0);
+	assert_int_equal(step_end(h, &sr_step_health, DISK, "", prior), 0);
+	assert_false(is_quarantined(h, DISK));
+}
+
 static void vf_is_looked_at_before_it_goes(void **state)
 {
 	struct host *h = *state;
@@ -616,6 +632,7 @@ int main(void)
 		with_disk(driver_that_refuses_is_noticed),
 		with_disk(interface_is_awaited),
 		with_disk(undo_waits_for_the_driver),
+		with_disk(undo_waits_for_vfio),
 		with_disk(vf_is_looked_at_before_it_goes),
 		with_disk(vf_that_is_dead_is_set_aside),
 		with_disk(function_that_is_gone_is_set_aside),

@@ -226,6 +226,27 @@ static void hooks_that_may_not_run_set_aside(void **state)
 	assert_non_null(strstr(q.evidence, "mode 0777"));
 }
 
+/* Known on the way in: nothing is changed then, and nothing set aside. */
+static void way_out_that_may_not_run_ends_the_start(void **state)
+{
+	static const char *const out[] = { "pre-release", "post-release" };
+	struct site *s = *state;
+	struct cv_quarantine q;
+	char file[CV_PATH_MAX];
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(out); i++) {
+		cv_pathf(file, "%s" CV_HOOKS_DIR "/%s.d/50-site", s->t.dir, out[i]);
+		assert_int_equal(chmod(file, 0777), 0);
+		assert_int_equal(go_in(s), -EPERM);
+		assert_string_equal(s->err.code, "EHOOK_OWNER");
+		assert_int_equal(chmod(file, 0755), 0);
+		assert_text(s, "/sys/knob", "0");
+		assert_false(is_quarantined(s, "0000:41:10.0", &q));
+		assert_int_equal(cv_unlink(s->t.root, JOURNAL), 0);
+	}
+	assert_text(s, "/out/log", "pre-bind 0\npost-release 0");
+}
+
 static void other_places_are_refused(void **state)
 {
 	struct site *s = *state;
@@ -247,6 +268,7 @@ int main(void)
 		with_site(failure_on_the_way_out_sets_aside),
 		with_site(late_hook_on_the_way_out_is_bounded),
 		with_site(hooks_that_may_not_run_set_aside),
+		with_site(way_out_that_may_not_run_ends_the_start),
 		with_site(other_places_are_refused),
 	};
 

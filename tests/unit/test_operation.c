@@ -318,6 +318,35 @@ static void a_change_for_good_leaves_only_itself(void **state)
 	assert_int_equal(names.n, 0);
 }
 
+/* The change is made, only its notes are left: nobody may take that for a change that failed. */
+static void notes_that_stay_are_told(void **state)
+{
+	const struct cv_bdf device = { .bus = 1 };
+	const struct operation op = dir_operation(false, &device);
+	unsigned int left = 0;
+	struct host *h = *state;
+	int r = -1;
+
+	for (unsigned int n = 1; r < 0 && n < MAX_CHANGES; n++) {
+		struct cmd c = cmd_on(h->root);
+
+		fake_file(h->fake, "/sys/a", "old");
+		fake_file(h->fake, "/sys/b", "old");
+		fake_file(h->fake, "/sys/c", "old");
+		fake_fail_change(h->fake, n, -EIO);
+		r = operation_run(&c, &site, &op);
+		fake_fail_change(h->fake, 0, 0);
+		if (r < 0 && cv_exists(h->root, CV_OPERATION_DIR "/vf-0000-01-00-0") &&
+		    operation_rest(&c, op.name) == OPERATION_COMPLETE) {
+			assert_int_equal(c.err.exit, CV_EXIT_PARTIAL);
+			assert_non_null(strstr(c.err.hint, "carve recover vf-0000-01-00-0"));
+			left++;
+		}
+		recover(h->root);
+	}
+	assert_true(left > 0);
+}
+
 /** struct killing - what is killed, and at which change */
 struct killing {
 	const struct operation *op;
@@ -527,6 +556,7 @@ int main(void)
 		with_host(bind_of_a_leased_device_is_refused),
 		with_host(an_earlier_boot_is_dropped),
 		with_dir(a_change_for_good_leaves_only_itself),
+		with_host(notes_that_stay_are_told),
 		cmocka_unit_test(killed_held_ones_are_undone),
 		cmocka_unit_test(killed_releases_are_finished),
 		cmocka_unit_test(killed_changes_for_good_are_whole_or_undone),

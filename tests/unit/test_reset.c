@@ -435,6 +435,20 @@ static void many_go_at_once(void **state)
 	assert_int_equal(sr_reset_all(&h->env, bdfs, ladders, 0, results, &h->err), 0);
 }
 
+static void what_is_not_tried_is_not_told_as_reset(void **state)
+{
+	struct host *h = *state;
+	const char *const bdfs[] = { DISK, "0000:77:00.0", PF };
+	const struct sr_ladder ladders[] = { LADDER(SR_RUNG_FLR), LADDER(SR_RUNG_FLR),
+					     LADDER(SR_RUNG_FLR) };
+	struct sr_reset_result results[3] = { 0 };
+
+	assert_int_equal(sr_reset_all(&h->env, bdfs, ladders, 3, results, &h->err), -ENODEV);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(results[i].error, -ECANCELED);
+	assert_int_equal(results[2].bdf.bus, 0x41);
+}
+
 /* One that hangs does not keep the others, nor take their result. */
 static void one_that_hangs_is_alone(void **state)
 {
@@ -510,6 +524,7 @@ int main(void)
 		with_faults(remove_that_blocks_ends_in_time),
 		with_faults(slot_without_power_revives),
 		with_faults(many_go_at_once),
+		with_faults(what_is_not_tried_is_not_told_as_reset),
 		with_faults(one_that_hangs_is_alone),
 		with_faults(each_has_its_own_refusal),
 		with_faults(ladder_does_what_vfio_does_not),

@@ -182,7 +182,16 @@ static void numvfs_waits_for_users(void **state)
 	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), -EBUSY);
 	assert_string_equal(h->err.found, "pid 4711 (qemu-system-x86)");
 	assert_int_equal(step_end(h, &sr_step_bind, VF1, "vfio-pci", bound), -EBUSY);
+	assert_int_equal(step_end(h, &sr_step_vf_net, PF "/1", "vlan=1", NULL), -EBUSY);
+	assert_string_equal(h->err.code, "EBUSY_HOLDER");
+	assert_string_equal(h->err.found, "pid 4711 (qemu-system-x86)");
+	assert_int_equal(step_end(h, &sr_step_vf_nvme, PF "/1", "vq=2 vi=1", NULL), -EBUSY);
+	assert_string_equal(h->err.object, VF1);
+	/* of others there is no user: their PF has neither interface nor controller */
+	assert_int_equal(step_end(h, &sr_step_vf_net, PF "/0", "vlan=1", NULL), 0);
+	assert_int_equal(step_end(h, &sr_step_vf_nvme, PF "/0", "vq=2 vi=1", NULL), 0);
 	fake_remove(h->fake, "/proc/4711");
+	assert_int_equal(step_end(h, &sr_step_vf_net, PF "/1", "vlan=1", NULL), 0);
 	assert_int_equal(step_end(h, &sr_step_bind, VF1, "vfio-pci", bound), 0);
 	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "7", prior), 0);
 }

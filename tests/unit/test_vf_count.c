@@ -221,9 +221,43 @@ static void a_killed_replacement_is_undone(void **state)
 	assert_int_equal(step_end(h, &sr_step_numvfs_set, PF, "5 replace", prior), 0);
 	assert_count(h, "3");
 	make(h, "0");
-	make(h, "1"); /* neither ours nor what was before */
+	make(h, "4"); /* ours, in part */
+	assert_int_equal(step_end(h, &sr_step_numvfs_set, PF, "5 replace", prior), 0);
+	assert_count(h, "3");
+	make(h, "0");
+	make(h, "6"); /* neither ours nor what was before */
 	assert_int_equal(step_end(h, &sr_step_numvfs_set, PF, "5 replace", prior), -EBUSY);
-	assert_count(h, "1");
+	assert_count(h, "6");
+}
+
+static void a_killed_creation_is_undone(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+
+	assert_int_equal(sr_step_numvfs.record(&h->env, PF, "5", &prior, &h->err), 0);
+	make(h, "6");
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "5", prior), -EBUSY);
+	assert_count(h, "6");
+	make(h, "0");
+	make(h, "4"); /* as far as the driver got */
+	assert_int_equal(step_end(h, &sr_step_numvfs, PF, "5", prior), 0);
+	assert_count(h, "0");
+}
+
+/* What cannot be noted could not be brought back: nothing is taken away. */
+static void vfs_that_cannot_be_noted_stay(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+
+	make(h, "3");
+	fake_remove(h->fake, "/sys/devices/pci0000:40/" PORT "/" VF1 "/driver_override");
+	fake_link(h->fake, "/sys/devices/pci0000:40/" PORT "/" VF1 "/driver_override",
+		  "driver_override");
+	assert_int_equal(set(h, "5 replace", &prior), -ELOOP);
+	assert_null(prior);
+	assert_count(h, "3");
 }
 
 /* The host as it shows: without our own files and the fake's memory. Heap. */
@@ -324,6 +358,8 @@ int main(void)
 		with_host(a_vm_keeps_the_count_it_needs),
 		with_host(a_vf_in_use_stays),
 		with_host(a_killed_replacement_is_undone),
+		with_host(a_killed_creation_is_undone),
+		with_host(vfs_that_cannot_be_noted_stay),
 		with_host(every_failure_of_a_replacement_is_undone),
 		with_host(every_failure_of_a_creation_is_undone),
 		with_host(every_failure_of_a_removal_is_undone),

@@ -190,6 +190,56 @@ static void test_ids(void **state)
 	check_steps(&inv, p, 1, "");
 }
 
+/* NVMe VFs have the ids of their PF, and so have functions without SR-IOV: the policy is not theirs. */
+static void test_ids_of_others(void **state)
+{
+	_cleanup_inventory_ struct inventory inv = { 0 };
+	struct vf_policy p;
+	char bdf[CV_BDF_MAX];
+
+	ib_emulated(&inv, false);
+	ib_dev(&inv, IB_NVME)->device = 0xbeef; /* a model of its own */
+	p = by_ids(ib_dev(&inv, IB_NVME), 2);
+	ib_make_vfs(&inv, IB_NVME, 2, "");
+	ib_dev(&inv, IB_NVME)->sriov.autoprobe = false;
+	ib_dev(&inv, vf_text(&inv, IB_NVME, 0, bdf))->device = p.device;
+	ib_dev(&inv, vf_text(&inv, IB_NVME, 1, bdf))->device = p.device;
+	ib_dev(&inv, IB_EDU)->vendor = p.vendor;
+	ib_dev(&inv, IB_EDU)->device = p.device;
+	check_steps(&inv, &p, 1, "");
+}
+
+static void hold(struct inventory *inv, const char *pf, unsigned int vf, enum inv_holder_kind kind)
+{
+	char bdf[CV_BDF_MAX];
+
+	ib_dev(inv, vf_text(inv, pf, vf, bdf))->holder_kind = kind;
+}
+
+/* What libvirt or SPDK has needs no lease to be theirs; an NVMe VF goes offline under any user. */
+static void test_used_is_left_alone(void **state)
+{
+	_cleanup_inventory_ struct inventory inv = { 0 };
+	struct vf_policy p[] = { by_address(IB_NVME, 2), by_address(IB_IGB1, 4) };
+
+	ib_emulated(&inv, false);
+	ib_make_vfs(&inv, IB_NVME, 2, "");
+	ib_make_vfs(&inv, IB_IGB1, 4, "");
+	p[0].autoprobe = ib_dev(&inv, IB_NVME)->sriov.autoprobe;
+	p[1].autoprobe = ib_dev(&inv, IB_IGB1)->sriov.autoprobe;
+	p[0].queues = 2;
+	p[0].interrupts = 1;
+	p[1].settings.vlan = 5;
+	hold(&inv, IB_NVME, 0, INV_HOLDER_MOUNT);
+	hold(&inv, IB_IGB1, 0, INV_HOLDER_PROCESS);
+	hold(&inv, IB_IGB1, 1, INV_HOLDER_FOREIGN);
+	hold(&inv, IB_IGB1, 2, INV_HOLDER_NETDEV);
+	check_steps(&inv, p, 2,
+		    "vf-net " IB_IGB1 "/2 vlan=5\n"
+		    "vf-net " IB_IGB1 "/3 vlan=5\n"
+		    "vf-nvme " IB_NVME "/1 vq=2 vi=1\n");
+}
+
 static void test_not_a_pf(void **state)
 {
 	_cleanup_inventory_ struct inventory inv = { 0 };
@@ -394,6 +444,8 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_leased_is_left_alone),
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_ids_of_others),
+		cmocka_unit_test(test_used_is_left_alone),
 		cmocka_unit_test(test_not_a_pf),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_no_iommu),
