@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/step_list.h"
 #include "plan/placement.h"
 
 const char *const plan_accept_words[PLAN_ACCEPT_BITS] = {
@@ -40,13 +41,7 @@ static void reasons_done(struct plan_reason *r, size_t n)
 
 void plan_done(struct plan *p)
 {
-	for (size_t i = 0; i < p->n_steps; i++) {
-		free((char *)p->steps[i].kind);
-		free((char *)p->steps[i].object);
-		free((char *)p->steps[i].value);
-		free((char *)p->steps[i].why);
-	}
-	free(p->steps);
+	cv_step_list_done(&(struct cv_step_list){ p->steps, p->n_steps });
 	reasons_done(p->reasons, p->n_reasons);
 	reasons_done(p->rejected, p->n_rejected);
 	free(p->kernel);

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "base/step_list.h"
 #include "plan/placement.h"
 
 #define VF_COUNT_MAX 8 /* VFs made on first use of a PF: enough for several guests, quick to make */
@@ -19,25 +20,15 @@ static int add_step(struct plan *plan, const char *kind, const char *object, con
 static int add_step(struct plan *plan, const char *kind, const char *object, const char *value,
 		    const char *fmt, ...)
 {
-	struct cv_step *grown = reallocarray(plan->steps, plan->n_steps + 1, sizeof(*grown));
-	char *why = NULL;
+	struct cv_step_list l = { plan->steps, plan->n_steps };
 	va_list ap;
 
-	if (!grown)
-		return -ENOMEM;
-	plan->steps = grown;
 	va_start(ap, fmt);
-	int r = vasprintf(&why, fmt, ap);
+	int r = cv_step_list_vadd(&l, kind, object, value, fmt, ap);
 	va_end(ap);
-	if (r < 0)
-		return -ENOMEM;
-	struct cv_step *s = &grown[plan->n_steps++];
-	*s = (struct cv_step){ .seq = (unsigned int)plan->n_steps,
-			       .kind = strdup(kind),
-			       .object = strdup(object),
-			       .value = strdup(value),
-			       .why = why };
-	return s->kind && s->object && s->value ? 0 : -ENOMEM;
+	plan->steps = l.v;
+	plan->n_steps = l.n;
+	return r;
 }
 
 static bool pf_was_seen(const struct plan *plan, size_t upto, struct cv_bdf pf)

@@ -10,7 +10,7 @@
 
 #include "base/bdf.h"
 #include "base/error.h"
-#include "base/step.h"
+#include "base/step_list.h"
 #include "plan/inventory.h"
 
 #define VF_POLICY_MAX 64 /* entries of a site */
@@ -120,13 +120,10 @@ bool vf_is_taken(const struct inventory *inv, int dev);
  * each VF that is not vf_is_taken(), vf-nvme of each that is not vf_is_held(). Settings of VFs are no
  * part of the inventory: their steps are there whenever the policy has some, and write only what
  * differs.
- * @ret: heap, strings owned by the list: vf_steps_free()
- * Return: number of steps, -ENOMEM.
+ * @ret: a new list
+ * Return: 0, -ENOMEM.
  */
 int vf_policy_steps(const struct inventory *inv, const struct vf_target *targets, size_t n,
-		    struct cv_step **ret, struct cv_error *err);
-void vf_steps_free(struct cv_step *steps, size_t n);
-/** vf_step_done() - release the strings of one that is taken off the list */
-void vf_step_done(struct cv_step *s);
+		    struct cv_step_list *ret, struct cv_error *err);
 
 #endif

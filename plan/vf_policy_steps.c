@@ -1,72 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From what VFs there are to those that are wanted, as steps (sriov/steps.h, base/step.h). */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "plan/vf_policy.h"
 
-/** struct steps - a growing list */
-struct steps {
-	struct cv_step *v;
-	size_t n;
-};
-
-void vf_step_done(struct cv_step *s)
-{
-	free((char *)(uintptr_t)s->kind);
-	free((char *)(uintptr_t)s->object);
-	free((char *)(uintptr_t)s->value);
-	free((char *)(uintptr_t)s->why);
-}
-
-void vf_steps_free(struct cv_step *steps, size_t n)
-{
-	for (size_t i = 0; steps && i < n; i++)
-		vf_step_done(&steps[i]);
-	free(steps);
-}
-
-static void steps_done(struct steps *s)
-{
-	vf_steps_free(s->v, s->n);
-}
-
-static int add(struct steps *s, const char *kind, const char *object, const char *value,
-	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-static int add(struct steps *s, const char *kind, const char *object, const char *value,
-	       const char *fmt, ...)
-{
-	struct cv_step *grown = reallocarray(s->v, s->n + 1, sizeof(*grown));
-	char *why = NULL;
-	va_list ap;
-	int r;
-
-	if (!grown)
-		return -ENOMEM;
-	s->v = grown;
-	va_start(ap, fmt);
-	r = vasprintf(&why, fmt, ap);
-	va_end(ap);
-	if (r < 0)
-		return -ENOMEM;
-	grown[s->n] = (struct cv_step){
-		.seq = (unsigned int)s->n + 1,
-		.kind = strdup(kind),
-		.object = strdup(object),
-		.value = strdup(value),
-		.why = why,
-	};
-	s->n++;
-	return grown[s->n - 1].kind && grown[s->n - 1].object && grown[s->n - 1].value ? 0
-										       : -ENOMEM;
-}
-
-static int add_autoprobe(const struct inv_dev *pf, bool is_on, struct steps *s)
+static int add_autoprobe(const struct inv_dev *pf, bool is_on, struct cv_step_list *s)
 {
 	char bdf[CV_BDF_MAX], path[96];
 
@@ -74,25 +14,26 @@ static int add_autoprobe(const struct inv_dev *pf, bool is_on, struct steps *s)
 		return 0;
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe",
 		 cv_format_bdf(pf->bdf, bdf));
-	return add(s, "attr", path, is_on ? "1" : "0", "%s",
-		   is_on ? "host drivers may take new VFs" : "no host driver shall touch new VFs");
+	return cv_step_list_add(s, "attr", path, is_on ? "1" : "0", "%s",
+				is_on ? "host drivers may take new VFs"
+				      : "no host driver shall touch new VFs");
 }
 
-static int add_count(const struct inv_dev *pf, const struct vf_target *t, struct steps *s)
+static int add_count(const struct inv_dev *pf, const struct vf_target *t, struct cv_step_list *s)
 {
 	char bdf[CV_BDF_MAX], value[32];
 
 	cv_format_bdf(pf->bdf, bdf);
 	snprintf(value, sizeof(value), "%u%s", t->wanted, t->now ? " replace" : "");
-	return add(s, "numvfs-set", bdf, value, "%s has %u VFs, %u are wanted", bdf, t->now,
-		   t->wanted);
+	return cv_step_list_add(s, "numvfs-set", bdf, value, "%s has %u VFs, %u are wanted", bdf,
+				t->now, t->wanted);
 }
 
 /*
  * Without VFs, what becomes of new ones is said last: should the VFs come back because a later step
  * fails, they find what held when they were made.
  */
-static int add_creation(const struct inv_dev *pf, const struct vf_target *t, struct steps *s)
+static int add_creation(const struct inv_dev *pf, const struct vf_target *t, struct cv_step_list *s)
 {
 	bool is_last = t->wanted == 0;
 	int r = 0;
@@ -129,21 +70,23 @@ static bool is_left_alone(const struct inventory *inv, const struct vf_target *t
 }
 
 static int add_settings(const struct inv_dev *pf, const struct vf_policy *p, unsigned int index,
-			const char *net, struct steps *s)
+			const char *net, struct cv_step_list *s)
 {
 	char bdf[CV_BDF_MAX], object[40], value[48];
 	int r = 0;
 
 	snprintf(object, sizeof(object), "%s/%u", cv_format_bdf(pf->bdf, bdf), index);
 	if (net[0])
-		r = add(s, "vf-net", object, net, "settings of VF %u", index);
+		r = cv_step_list_add(s, "vf-net", object, net, "settings of VF %u", index);
 	if (r < 0 || p->queues == 0)
 		return r;
 	snprintf(value, sizeof(value), "vq=%u vi=%u", p->queues, p->interrupts);
-	return add(s, "vf-nvme", object, value, "queues and interrupts of VF %u", index);
+	return cv_step_list_add(s, "vf-nvme", object, value, "queues and interrupts of VF %u",
+				index);
 }
 
-static int add_target(const struct inventory *inv, const struct vf_target *t, struct steps *s)
+static int add_target(const struct inventory *inv, const struct vf_target *t,
+		      struct cv_step_list *s)
 {
 	_cleanup_free_ char *net = vf_settings_text(&t->policy->settings);
 	const struct inv_dev *pf = &inv->devs[t->dev];
@@ -156,17 +99,16 @@ static int add_target(const struct inventory *inv, const struct vf_target *t, st
 }
 
 int vf_policy_steps(const struct inventory *inv, const struct vf_target *targets, size_t n,
-		    struct cv_step **ret, struct cv_error *err)
+		    struct cv_step_list *ret, struct cv_error *err)
 {
-	_cleanup_(steps_done) struct steps s = { 0 };
+	_cleanup_step_list_ struct cv_step_list s = { 0 };
 	int r = 0;
 
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = add_target(inv, &targets[i], &s);
 	if (r < 0)
 		return cv_fail_errno(err, r, NULL, "cannot make the steps");
-	*ret = TAKE_PTR(s.v);
-	r = (int)s.n;
-	s.n = 0;
-	return r;
+	*ret = s;
+	s = (struct cv_step_list){ 0 };
+	return 0;
 }

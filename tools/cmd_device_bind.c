@@ -26,7 +26,7 @@ struct binding {
 	struct site site;
 	struct inventory inv;
 	struct device_take *take;
-	struct step_list steps;
+	struct cv_step_list steps;
 	const char *driver; /* of --driver, "auto" */
 	const char *user;
 	char name[64];
@@ -168,7 +168,7 @@ static int run_bind(struct cmd *c)
 	r = r ?: bind_all(&b);
 	device_args_done(&b.args);
 	free(b.take);
-	step_list_done(&b.steps);
+	cv_step_list_done(&b.steps);
 	inventory_done(&b.inv);
 	site_done(&b.site);
 	return r;

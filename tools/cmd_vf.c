@@ -63,7 +63,7 @@ static int print_count(struct cmd *c, const struct vf_target *t, struct cv_bdf p
 static int change_pf(struct cmd *c, const struct vf_policy *p, const char *verb)
 {
 	_cleanup_vf_host_ struct vf_host h = { .lock = -1 };
-	_cleanup_vf_steps_ struct vf_steps s = { 0 };
+	_cleanup_step_list_ struct cv_step_list s = { 0 };
 	_cleanup_free_ struct vf_target *t = NULL;
 	char title[64], bdf[CV_BDF_MAX];
 	int r = vf_host_open(c, true, &h);

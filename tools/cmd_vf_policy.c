@@ -19,7 +19,7 @@ static const char *bdf_of(const struct vf_host *h, const struct vf_target *t, ch
 
 /** struct view - one PF: what is left to do, or why that cannot be done */
 struct view {
-	struct vf_steps steps;
+	struct cv_step_list steps;
 	struct cv_error refused;
 };
 
@@ -31,7 +31,7 @@ static int look_at(struct cmd *c, const struct vf_host *h, const struct vf_targe
 	return vf_steps_make(c, &h->inv, t, 1, &ret->steps);
 }
 
-static json_t *steps_json(const struct vf_steps *s)
+static json_t *steps_json(const struct cv_step_list *s)
 {
 	json_t *list = json_array();
 
@@ -109,7 +109,7 @@ static int show_target(struct cmd *c, const struct vf_host *h, const struct vf_t
 		r = add_view(s->table, h, t, &v);
 		json_array_append_new(s->list, view_json(h, t, &v));
 	}
-	vf_steps_done(&v.steps);
+	cv_step_list_done(&v.steps);
 	return r;
 }
 
@@ -188,7 +188,7 @@ static void add_result(struct cmd *c, struct result *res, const char *pf, const 
 static int apply_target(struct cmd *c, const struct vf_host *h, const struct vf_target *t,
 			struct result *res)
 {
-	_cleanup_vf_steps_ struct vf_steps s = { 0 };
+	_cleanup_step_list_ struct cv_step_list s = { 0 };
 	char title[64], bdf[CV_BDF_MAX];
 	int r = vf_steps_make(c, &h->inv, t, 1, &s);
 
@@ -227,7 +227,7 @@ static int apply_all(struct cmd *c, const struct vf_host *h, const struct vf_tar
 static int print_dry_run(struct cmd *c, const struct vf_host *h, const struct vf_target *targets,
 			 int n)
 {
-	_cleanup_vf_steps_ struct vf_steps s = { 0 };
+	_cleanup_step_list_ struct cv_step_list s = { 0 };
 	int r = vf_steps_make(c, &h->inv, targets, (size_t)n, &s);
 
 	if (r < 0)

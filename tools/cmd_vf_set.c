@@ -264,25 +264,16 @@ static int check_whole(struct cmd *c, const struct inv_dev *pf, const struct wis
 }
 
 /* The one step as a list, owned by the caller. */
-static int make_step(struct cmd *c, const struct wish *w, struct vf_steps *ret)
+static int make_step(struct cmd *c, const struct wish *w, struct cv_step_list *ret)
 {
 	bool is_nvme = w->p.queues > 0;
-	struct cv_step *s = calloc(1, sizeof(*s));
+	_cleanup_free_ char *value = is_nvme ? nvme_text(w) : vf_settings_text(&w->p.settings);
 	char pf[CV_BDF_MAX], object[CV_BDF_MAX + 12];
 
-	if (!s)
-		return cv_fail_errno(&c->err, -ENOMEM, c->args[0], "cannot make the step");
 	snprintf(object, sizeof(object), "%s/%u", cv_format_bdf(w->p.pf, pf),
 		 (unsigned int)w->index);
-	*s = (struct cv_step){
-		.seq = 1,
-		.kind = strdup(is_nvme ? "vf-nvme" : "vf-net"),
-		.object = strdup(object),
-		.value = is_nvme ? nvme_text(w) : vf_settings_text(&w->p.settings),
-		.why = strdup("asked for by the operator"),
-	};
-	*ret = (struct vf_steps){ s, 1 };
-	if (s->kind && s->object && s->value && s->why)
+	if (value && cv_step_list_add(ret, is_nvme ? "vf-nvme" : "vf-net", object, value,
+				      "asked for by the operator") == 0)
 		return 0;
 	return cv_fail_errno(&c->err, -ENOMEM, c->args[0], "cannot make the step");
 }
@@ -303,7 +294,7 @@ static int print_set(struct cmd *c, const struct wish *w, bool is_changed)
 
 static int set_vf(struct cmd *c, const struct inventory *inv, int vf, const struct wish *w)
 {
-	_cleanup_vf_steps_ struct vf_steps s = { 0 };
+	_cleanup_step_list_ struct cv_step_list s = { 0 };
 	char title[64];
 	int r = check_whole(c, &inv->devs[inv->devs[vf].pf], w);
 

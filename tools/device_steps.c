@@ -15,43 +15,8 @@ struct making {
 	const struct device_take *take;
 	size_t n;
 	const char *user;
-	struct step_list l;
+	struct cv_step_list l;
 };
-
-/* The strings of a step belong to the list alone. */
-static void drop(const char *text)
-{
-	free((char *)(uintptr_t)text);
-}
-
-void step_list_done(struct step_list *l)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		drop(l->v[i].kind);
-		drop(l->v[i].object);
-		drop(l->v[i].value);
-		drop(l->v[i].why);
-	}
-	free(l->v);
-	*l = (struct step_list){ 0 };
-}
-
-static int add(struct making *m, const char *kind, const char *object, const char *value,
-	       const char *why)
-{
-	struct cv_step *grown = reallocarray(m->l.v, m->l.n + 1, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	m->l.v = grown;
-	struct cv_step *s = &grown[m->l.n++];
-	*s = (struct cv_step){ .seq = (unsigned int)m->l.n,
-			       .kind = strdup(kind),
-			       .object = strdup(object),
-			       .value = strdup(value),
-			       .why = strdup(why) };
-	return s->kind && s->object && s->value && s->why ? 0 : -ENOMEM;
-}
 
 static const struct inv_dev *dev_at(const struct making *m, size_t i)
 {
@@ -80,7 +45,8 @@ static int add_modules(struct making *m)
 
 	for (size_t i = 0; i < m->n && r == 0; i++)
 		if (driver_is_new(m, i))
-			r = add(m, "module", m->take[i].driver, "loaded", "driver of VFIO");
+			r = cv_step_list_add(&m->l, "module", m->take[i].driver, "loaded",
+					     "driver of VFIO");
 	return r;
 }
 
@@ -90,8 +56,8 @@ static int add_health(struct making *m)
 	int r = 0;
 
 	for (size_t i = 0; i < m->n && r == 0; i++)
-		r = add(m, "health", cv_format_bdf(dev_at(m, i)->bdf, bdf), dev_at(m, i)->driver,
-			"it comes back as good as it was");
+		r = cv_step_list_add(&m->l, "health", cv_format_bdf(dev_at(m, i)->bdf, bdf),
+				     dev_at(m, i)->driver, "it comes back as good as it was");
 	return r;
 }
 
@@ -105,7 +71,7 @@ static int add_hooks(struct making *m, const char *object, const char *why)
 		if (cv_strv_add(&names, cv_format_bdf(dev_at(m, i)->bdf, bdf)) < 0)
 			return -ENOMEM;
 	value = cv_strv_join(&names, " ");
-	return value ? add(m, "hooks", object, value, why) : -ENOMEM;
+	return value ? cv_step_list_add(&m->l, "hooks", object, value, "%s", why) : -ENOMEM;
 }
 
 /* A function that slept deeply may not wake up under a driver that knows nothing of it. */
@@ -118,7 +84,8 @@ static int add_power(struct making *m)
 		cv_pathf(path, "/sys/bus/pci/devices/%s/d3cold_allowed",
 			 cv_format_bdf(dev_at(m, i)->bdf, bdf));
 		if (cv_exists(m->root, path))
-			r = add(m, "attr", path, "0", "it stays awake while nobody uses it");
+			r = cv_step_list_add(&m->l, "attr", path, "0",
+					     "it stays awake while nobody uses it");
 	}
 	return r;
 }
@@ -129,17 +96,19 @@ static int add_binding(struct making *m)
 	int r = 0;
 
 	for (size_t i = 0; i < m->n && r == 0; i++)
-		r = add(m, "bind", cv_format_bdf(dev_at(m, i)->bdf, bdf), m->take[i].driver,
-			"taken from the host");
+		r = cv_step_list_add(&m->l, "bind", cv_format_bdf(dev_at(m, i)->bdf, bdf),
+				     m->take[i].driver, "taken from the host");
 	for (size_t i = 0; i < m->n && r == 0; i++)
 		if (group_is_new(m, i))
-			r = add(m, "group-owner", cv_format_bdf(dev_at(m, i)->bdf, bdf),
-				m->user[0] ? m->user : "0", "who may open the group");
+			r = cv_step_list_add(&m->l, "group-owner",
+					     cv_format_bdf(dev_at(m, i)->bdf, bdf),
+					     m->user[0] ? m->user : "0", "who may open the group");
 	return r;
 }
 
 int device_steps(struct cv_sysroot *root, const struct inventory *inv,
-		 const struct device_take *take, size_t n, const char *user, struct step_list *ret)
+		 const struct device_take *take, size_t n, const char *user,
+		 struct cv_step_list *ret)
 {
 	struct making m = { .root = root, .inv = inv, .take = take, .n = n, .user = user };
 	int r = add_modules(&m);
@@ -150,7 +119,7 @@ int device_steps(struct cv_sysroot *root, const struct inventory *inv,
 	r = r ?: add_binding(&m);
 	r = r ?: add_hooks(&m, "ready", "what the site does with devices that are ready");
 	if (r < 0) {
-		step_list_done(&m.l);
+		cv_step_list_done(&m.l);
 		return r;
 	}
 	*ret = m.l;

@@ -3,16 +3,8 @@
 #ifndef CARVE_TOOLS_DEVICE_STEPS_H
 #define CARVE_TOOLS_DEVICE_STEPS_H
 
-#include "base/step.h"
+#include "base/step_list.h"
 #include "plan/inventory.h"
-
-/** struct step_list - heap array, strings owned */
-struct step_list {
-	struct cv_step *v;
-	size_t n;
-};
-void step_list_done(struct step_list *l);
-#define _cleanup_steps_ __attribute__((cleanup(step_list_done)))
 
 /** struct device_take - one function: index in the inventory, and the driver it gets */
 struct device_take {
@@ -28,6 +20,7 @@ struct device_take {
  * Return: 0, -ENOMEM.
  */
 int device_steps(struct cv_sysroot *root, const struct inventory *inv,
-		 const struct device_take *take, size_t n, const char *user, struct step_list *ret);
+		 const struct device_take *take, size_t n, const char *user,
+		 struct cv_step_list *ret);
 
 #endif

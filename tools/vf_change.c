@@ -32,12 +32,6 @@ void vf_host_done(struct vf_host *h)
 	cv_cleanup_close(&h->lock);
 }
 
-void vf_steps_done(struct vf_steps *s)
-{
-	vf_steps_free(s->v, s->n);
-	*s = (struct vf_steps){ 0 };
-}
-
 /* ---- what there is ---- */
 
 int vf_reports(struct cmd *c, const struct inv_dev *pf, struct sr_vf_net **ret)
@@ -152,7 +146,7 @@ static bool nvme_is_done(struct look *l, const struct cv_step *s)
 	       has_resources(now, &wish);
 }
 
-static bool is_recounted(const struct vf_steps *s, struct cv_bdf pf)
+static bool is_recounted(const struct cv_step_list *s, struct cv_bdf pf)
 {
 	char bdf[CV_BDF_MAX];
 
@@ -163,7 +157,7 @@ static bool is_recounted(const struct vf_steps *s, struct cv_bdf pf)
 	return false;
 }
 
-static bool is_done(struct look *l, const struct vf_steps *all, const struct cv_step *s)
+static bool is_done(struct look *l, const struct cv_step_list *all, const struct cv_step *s)
 {
 	struct cv_bdf pf;
 	uint64_t index;
@@ -177,7 +171,7 @@ static bool is_done(struct look *l, const struct vf_steps *all, const struct cv_
 	return strcmp(s->kind, "vf-nvme") == 0 && nvme_is_done(l, s);
 }
 
-void vf_steps_drop_done(struct cmd *c, const struct inventory *inv, struct vf_steps *s)
+void vf_steps_drop_done(struct cmd *c, const struct inventory *inv, struct cv_step_list *s)
 {
 	_cleanup_(look_done) struct look l = { .c = c, .inv = inv, .pf = -1 };
 	size_t left = 0;
@@ -192,22 +186,18 @@ void vf_steps_drop_done(struct cmd *c, const struct inventory *inv, struct vf_st
 		s->v[left - 1].seq = (unsigned int)left;
 	}
 	for (size_t i = left; i < s->n; i++)
-		vf_step_done(&s->v[i]);
+		cv_step_done(&s->v[i]);
 	s->n = left;
 }
 
 int vf_steps_make(struct cmd *c, const struct inventory *inv, const struct vf_target *targets,
-		  size_t n, struct vf_steps *ret)
+		  size_t n, struct cv_step_list *ret)
 {
-	struct vf_steps s = { 0 };
-	int r = vf_policy_steps(inv, targets, n, &s.v, &c->err);
+	int r = vf_policy_steps(inv, targets, n, ret, &c->err);
 
-	if (r < 0)
-		return r;
-	s.n = (size_t)r;
-	vf_steps_drop_done(c, inv, &s);
-	*ret = s;
-	return 0;
+	if (r == 0)
+		vf_steps_drop_done(c, inv, ret);
+	return r;
 }
 
 /* ---- doing it ---- */
@@ -235,7 +225,7 @@ int vf_change_check(struct cmd *c, const struct inventory *inv, int dev)
 	return -EEXIST;
 }
 
-static void tell_notes(struct cmd *c, const struct vf_steps *s)
+static void tell_notes(struct cmd *c, const struct cv_step_list *s)
 {
 	_cleanup_strv_ struct cv_strv notes = { 0 };
 	struct cv_step_env env = { c->root, "vf", READ_MS, NULL };
@@ -248,7 +238,7 @@ static void tell_notes(struct cmd *c, const struct vf_steps *s)
 }
 
 int vf_change_make(struct cmd *c, const struct inventory *inv, int dev, const char *title,
-		   const struct vf_steps *s)
+		   const struct cv_step_list *s)
 {
 	_cleanup_free_ struct cv_bdf *devices = calloc(inv->n_devs + 1, sizeof(*devices));
 	struct operation op = { .title = title, .steps = s->v, .n_steps = s->n, .user = "" };

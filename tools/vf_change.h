@@ -28,22 +28,14 @@ void vf_host_done(struct vf_host *h);
  */
 int vf_reports(struct cmd *c, const struct inv_dev *pf, struct sr_vf_net **ret);
 
-/** struct vf_steps - release with vf_steps_done() */
-struct vf_steps {
-	struct cv_step *v;
-	size_t n;
-};
-void vf_steps_done(struct vf_steps *s);
-#define _cleanup_vf_steps_ __attribute__((cleanup(vf_steps_done)))
-
 /**
  * vf_steps_make() - the steps of targets without those whose VF is already as wanted
  * Return: 0, -errno.
  */
 int vf_steps_make(struct cmd *c, const struct inventory *inv, const struct vf_target *targets,
-		  size_t n, struct vf_steps *ret);
+		  size_t n, struct cv_step_list *ret);
 /** vf_steps_drop_done() - of settings of VFs, those that are as wanted; numbers the rest anew. */
-void vf_steps_drop_done(struct cmd *c, const struct inventory *inv, struct vf_steps *s);
+void vf_steps_drop_done(struct cmd *c, const struct inventory *inv, struct cv_step_list *s);
 
 /**
  * vf_change_check() - an earlier change of @dev that was killed is not what was asked for: carve recover
@@ -61,6 +53,6 @@ int vf_change_check(struct cmd *c, const struct inventory *inv, int dev);
  * Return: 0, -errno.
  */
 int vf_change_make(struct cmd *c, const struct inventory *inv, int dev, const char *title,
-		   const struct vf_steps *s);
+		   const struct cv_step_list *s);
 
 #endif

@@ -682,3 +682,20 @@ int fake_new(struct fake **ret, struct cv_sysroot **ret_root)
 	*ret = f;
 	return 0;
 }
+
+char *fake_dump_host(struct fake *f)
+{
+	char *all = fake_dump(f, "/run"), *to = all;
+
+	for (const char *line = all; line && *line;) {
+		size_t len = strcspn(line, "\n") + 1;
+
+		if (strncmp(line, "/.fake", 6) != 0) {
+			memmove(to, line, len);
+			to += len;
+		}
+		line += len;
+	}
+	*to = '\0';
+	return all;
+}

@@ -28,6 +28,8 @@ void fake_remove(struct fake *f, const char *path);
 const char *fake_text(struct fake *f, const char *path);
 /** fake_dump() - one line per entry, sorted, without what is below @skip (NULL: all); heap. */
 char *fake_dump(struct fake *f, const char *skip);
+/** fake_dump_host() - the host as it shows: without /run and what the fake keeps for itself; heap. */
+char *fake_dump_host(struct fake *f);
 
 /** fake_fail_write() - the @n-th write(2) from now fails with @err (-errno); 0: none. */
 void fake_fail_write(struct fake *f, unsigned int n, int err);

@@ -162,24 +162,6 @@ static void group_node_must_come(void **state)
 	assert_true(h->err.hint[0]);
 }
 
-/* The host as it shows: without our own files and the fake's memory. Heap. */
-static char *dump_host(struct fake *f)
-{
-	char *all = fake_dump(f, "/run"), *to = all;
-
-	for (const char *line = all; line && *line;) {
-		size_t len = strcspn(line, "\n") + 1;
-
-		if (strncmp(line, "/.fake", 6) != 0) {
-			memmove(to, line, len);
-			to += len;
-		}
-		line += len;
-	}
-	*to = '\0';
-	return all;
-}
-
 /* Every change of the sequence fails once: the host must be as before each time. */
 static void every_failure_is_undone(void **state)
 {
@@ -193,7 +175,7 @@ static void every_failure_is_undone(void **state)
 	};
 	const struct cv_step_table table = { ops, CV_ARRAY_SIZE(ops) };
 	struct host *h = *state;
-	_cleanup_free_ char *before = dump_host(h->fake);
+	_cleanup_free_ char *before = fake_dump_host(h->fake);
 	bool is_done = false;
 
 	for (unsigned int n = 1; n < 200 && !is_done; n++) {
@@ -210,7 +192,7 @@ static void every_failure_is_undone(void **state)
 					 NULL, NULL) == 0;
 		fake_fail_change(h->fake, 0, 0);
 		assert_true(cv_steps_revert(&h->env, &table, path, NULL) >= 0);
-		after = dump_host(h->fake);
+		after = fake_dump_host(h->fake);
 		assert_string_equal(after, before);
 	}
 	assert_true(is_done);

@@ -67,7 +67,7 @@ struct bind {
 	struct cmd c;
 	struct inventory inv;
 	struct cv_bdf devices[2];
-	struct step_list steps;
+	struct cv_step_list steps;
 	struct operation op;
 };
 
@@ -96,7 +96,7 @@ static void make_bind(struct host *h, struct bind *b)
 
 static void drop_bind(struct bind *b)
 {
-	step_list_done(&b->steps);
+	cv_step_list_done(&b->steps);
 	inventory_done(&b->inv);
 }
 

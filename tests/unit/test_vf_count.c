@@ -260,24 +260,6 @@ static void vfs_that_cannot_be_noted_stay(void **state)
 	assert_count(h, "3");
 }
 
-/* The host as it shows: without our own files and the fake's memory. Heap. */
-static char *dump_host(struct fake *f)
-{
-	char *all = fake_dump(f, "/run"), *to = all;
-
-	for (const char *line = all; line && *line;) {
-		size_t len = strcspn(line, "\n") + 1;
-
-		if (strncmp(line, "/.fake", 6) != 0) {
-			memmove(to, line, len);
-			to += len;
-		}
-		line += len;
-	}
-	*to = '\0';
-	return all;
-}
-
 /* create -> configure -> bind, each change failing once: the host is then as it was. */
 static void sweep(struct host *h, const struct cv_step *steps, size_t n_steps)
 {
@@ -286,7 +268,7 @@ static void sweep(struct host *h, const struct cv_step *steps, size_t n_steps)
 		&sr_step_bind, &sr_step_group_owner,
 	};
 	const struct cv_step_table table = { ops, CV_ARRAY_SIZE(ops) };
-	_cleanup_free_ char *before = dump_host(h->fake);
+	_cleanup_free_ char *before = fake_dump_host(h->fake);
 	bool is_done = false;
 
 	for (unsigned int n = 1; n < 300 && !is_done; n++) {
@@ -302,7 +284,7 @@ static void sweep(struct host *h, const struct cv_step *steps, size_t n_steps)
 		is_done = cv_steps_apply(&h->env, &table, journal, steps, n_steps, NULL, NULL) == 0;
 		fake_fail_change(h->fake, 0, 0);
 		assert_true(cv_steps_revert(&h->env, &table, path, NULL) >= 0);
-		after = dump_host(h->fake);
+		after = fake_dump_host(h->fake);
 		assert_string_equal(after, before);
 	}
 	assert_true(is_done);

@@ -55,19 +55,16 @@ static int bring_to(struct host *h, int count, bool autoprobe)
 	_cleanup_inventory_ struct inventory inv = { 0 };
 	_cleanup_free_ struct vf_target *t = NULL;
 	struct vf_policy p = { .has_pf = true, .count = count, .autoprobe = autoprobe };
-	struct cv_step *steps = NULL;
-	int n;
+	_cleanup_step_list_ struct cv_step_list steps = { 0 };
 
 	vf_settings_none(&p.settings);
 	assert_int_equal(cv_parse_bdf(PF, &p.pf), 0);
 	read_inventory(h, &inv);
 	assert_int_equal(vf_policy_resolve(&inv, &p, 1, &t, &h->err), 1);
-	n = vf_policy_steps(&inv, t, 1, &steps, &h->err);
-	assert_true(n >= 0);
-	if (n > 0)
-		apply(h, "vf-0000-41-00-0", steps, (size_t)n);
-	vf_steps_free(steps, (size_t)n);
-	return n;
+	assert_int_equal(vf_policy_steps(&inv, t, 1, &steps, &h->err), 0);
+	if (steps.n > 0)
+		apply(h, "vf-0000-41-00-0", steps.v, steps.n);
+	return (int)steps.n;
 }
 
 static void assert_vfs(struct host *h, const char *count, const char *autoprobe)

@@ -38,7 +38,7 @@ static struct vf_policy by_ids(const struct inv_dev *d, int count)
 static char *steps_of(const struct inventory *inv, const struct vf_policy *entries, size_t n)
 {
 	_cleanup_free_ struct vf_target *targets = NULL;
-	struct cv_step *steps = NULL;
+	_cleanup_step_list_ struct cv_step_list steps = { 0 };
 	struct cv_error err = { 0 };
 	char *text = NULL;
 	size_t len;
@@ -47,15 +47,13 @@ static char *steps_of(const struct inventory *inv, const struct vf_policy *entri
 
 	if (r < 0)
 		fail_msg("refused: %s: %s", err.object, err.what);
-	r = vf_policy_steps(inv, targets, (size_t)r, &steps, &err);
-	assert_true(r >= 0);
-	for (int i = 0; i < r; i++) {
-		assert_int_equal(steps[i].seq, i + 1);
-		assert_true(steps[i].why[0] != '\0');
-		fprintf(f, "%s %s %s\n", steps[i].kind, steps[i].object, steps[i].value);
+	assert_int_equal(vf_policy_steps(inv, targets, (size_t)r, &steps, &err), 0);
+	for (size_t i = 0; i < steps.n; i++) {
+		assert_int_equal(steps.v[i].seq, i + 1);
+		assert_true(steps.v[i].why[0] != '\0');
+		fprintf(f, "%s %s %s\n", steps.v[i].kind, steps.v[i].object, steps.v[i].value);
 	}
 	assert_int_equal(fclose(f), 0);
-	vf_steps_free(steps, (size_t)r);
 	return text;
 }
 
