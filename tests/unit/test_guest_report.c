@@ -233,6 +233,14 @@ static void failing_tests(void **state)
 		"{\"kind\":\"ping\",\"bdf\":\"0000:40:00.0\",\"address\":\"192.0.2.2/24\",\"peer\":\"x\"}",
 		"{\"kind\":\"ping\",\"bdf\":\"0000:40:00.0\",\"address\":\"192.0.2.2/24\","
 		"\"peer\":\"192.0.2.1\",\"timeout_ms\":1}",
+		"{\"kind\":\"mac\",\"bdf\":\"0000:41:00.0\"}",
+		"{\"kind\":\"mac\",\"bdf\":\"0000:41:00.0\",\"mac\":\"52:54:00:00:00:02\"}",
+		"{\"kind\":\"nvme-write\",\"bdf\":\"0000:40:00.0\"}",
+		"{\"kind\":\"nvme-write\",\"bdf\":\"0000:40:00.0\",\"offset\":512}",
+		"{\"kind\":\"nvme-write\",\"bdf\":\"0000:40:00.0\",\"offset\":0,\"bytes\":0}",
+		"{\"kind\":\"silence\",\"bdf\":\"0000:41:00.0\",\"address\":\"192.0.2.2\"}",
+		"{\"kind\":\"silence\",\"bdf\":\"0000:41:00.0\",\"address\":\"192.0.2.2\","
+		"\"peer\":\"192.0.2.1\",\"peer_mac\":\"52:54\"}",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
@@ -249,9 +257,22 @@ static void failing_tests(void **state)
 	}
 }
 
+static void mac_of_interface(void **state)
+{
+	json_t *report = ask(state, "{\"carve_request\":1,\"tests\":[{\"kind\":\"mac\",\"bdf\":"
+				    "\"0000:41:00.0\",\"mac\":\"52:54:00:00:00:01\"}]}");
+	json_t *result = json_array_get(json_object_get(report, "tests"), 0);
+
+	assert_true(json_is_true(json_object_get(result, "ok")));
+	assert_string_equal(json_string_value(json_object_get(result, "net")), "eth0");
+	assert_string_equal(json_string_value(json_object_get(result, "mac")), "52:54:00:00:00:01");
+	json_decref(report);
+}
+
 static void strict_parsers(void **state)
 {
 	uint64_t value = 1;
+	uint8_t mac[6];
 
 	assert_int_equal(guest_parse_uint("0", 10, &value), 0);
 	assert_int_equal(value, 0);
@@ -269,6 +290,12 @@ static void strict_parsers(void **state)
 	assert_false(guest_is_bdf("0000:41:1f.8"));
 	assert_false(guest_is_bdf("41:1f.7"));
 	assert_false(guest_is_bdf(NULL));
+	assert_int_equal(guest_parse_mac("02:ca:00:00:0A:1f", mac), 0);
+	assert_memory_equal(mac, "\x02\xca\x00\x00\x0a\x1f", sizeof(mac));
+	assert_int_equal(guest_parse_mac("02:ca:00:00:0a:1", mac), -EINVAL);
+	assert_int_equal(guest_parse_mac("02:ca:00:00-0a:1f", mac), -EINVAL);
+	assert_int_equal(guest_parse_mac("02:ca:00:00:0a:1g", mac), -EINVAL);
+	assert_int_equal(guest_parse_mac(NULL, mac), -EINVAL);
 }
 
 static void sha256_vectors(void **state)
@@ -282,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(golden, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(failing_tests, setup, teardown),
+		cmocka_unit_test_setup_teardown(mac_of_interface, setup, teardown),
 		cmocka_unit_test(strict_parsers),
 		cmocka_unit_test(sha256_vectors),
 	};

@@ -258,9 +258,26 @@ json_t *guest_pci_devices(const struct guest *g);
 
 /* The device tests: return 0 when passed, else -errno with the reason in @result. */
 int guest_test_nvme(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_nvme_write(const struct guest *g, const json_t *test, struct guest_result *result);
 int guest_test_ping(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_silence(const struct guest *g, const json_t *test, struct guest_result *result);
 int guest_test_edu(const struct guest *g, const json_t *test, struct guest_result *result);
 int guest_test_link(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_mac(const struct guest *g, const json_t *test, struct guest_result *result);
+
+/* nvme.c */
+
+/**
+ * guest_nvme_open() - open the first namespace of an NVMe controller, past the page cache
+ * @g: the guest
+ * @bdf: PCI address of the controller
+ * @flags: O_RDONLY or O_RDWR
+ * @name: receives the name of the block device
+ * @size: of @name in bytes
+ *
+ * Return: the file descriptor; -ENODEV if no namespace appears within 15 s; or another -errno.
+ */
+int guest_nvme_open(const struct guest *g, const char *bdf, int flags, char *name, size_t size);
 
 /* link.c */
 
@@ -291,6 +308,25 @@ int guest_net_up(const char *name, bool *ret_was_up);
  * Return: 0 or -errno.
  */
 int guest_net_down(const char *name);
+
+/**
+ * guest_parse_mac() - strict MAC address: six pairs of hexadecimal digits, colons between them
+ * @text: the candidate, may be NULL
+ * @mac: receives the six bytes
+ *
+ * Return: 0 or -EINVAL.
+ */
+int guest_parse_mac(const char *text, uint8_t mac[6]);
+
+/**
+ * guest_net_mac() - MAC address of an interface
+ * @g: the guest
+ * @name: interface
+ * @mac: receives the six bytes
+ *
+ * Return: 0, -EINVAL if it has none of six bytes, or another -errno.
+ */
+int guest_net_mac(const struct guest *g, const char *name, uint8_t mac[6]);
 
 /**
  * guest_net_carrier() - does the interface see a link

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Network interfaces of PCI devices, and the link test. */
+/* Network interfaces of PCI devices, and the tests link and mac. */
+#include <ctype.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #define PCI_DIR "sys/bus/pci/devices"
 #define LINK_WAIT_MS 5000
+#define NET_WAIT_MS 15000
 #define POLL_MS 20
 
 static int first_name(const struct guest *g, const char *prefix, const char *dir, char *name,
@@ -75,6 +77,31 @@ int guest_net_down(const char *name)
 	short before;
 
 	return change_flags(name, 0, IFF_UP, &before);
+}
+
+int guest_parse_mac(const char *text, uint8_t mac[6])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!text || strlen(text) != 17)
+		return -EINVAL;
+	for (size_t i = 0; i < 6; i++) {
+		const char *high = strchr(digits, tolower((unsigned char)text[3 * i]));
+		const char *low = strchr(digits, tolower((unsigned char)text[3 * i + 1]));
+
+		if (!high || !low || (i < 5 && text[3 * i + 2] != ':'))
+			return -EINVAL;
+		mac[i] = (high - digits) << 4 | (low - digits);
+	}
+	return 0;
+}
+
+int guest_net_mac(const struct guest *g, const char *name, uint8_t mac[6])
+{
+	char text[64];
+	int ret = guest_read_text(g, text, sizeof(text), "sys/class/net/%s/address", name);
+
+	return ret < 0 ? ret : guest_parse_mac(text, mac);
 }
 
 int guest_net_carrier(const struct guest *g, const char *name)
@@ -161,4 +188,31 @@ int guest_test_link(const struct guest *g, const json_t *test, struct guest_resu
 		(void)guest_net_down(name);
 	json_object_set_new(result->json, "net", json_string(name));
 	return guest_say(result, "%s of %s has carrier", name, bdf);
+}
+
+int guest_test_mac(const struct guest *g, const json_t *test, struct guest_result *result)
+{
+	const char *bdf = json_string_value(json_object_get(test, "bdf"));
+	const char *wanted = json_string_value(json_object_get(test, "mac"));
+	uint64_t deadline_us = guest_now_us() + NET_WAIT_MS * 1000ULL;
+	uint8_t want[6], found[6];
+	char name[IFNAMSIZ], text[18];
+	int ret;
+
+	if (guest_parse_mac(wanted, want) < 0)
+		return guest_fail(result, -EINVAL, "mac must be a MAC address");
+	ret = wait_for_net(g, bdf, deadline_us, name, sizeof(name));
+	if (ret < 0)
+		return guest_fail(result, ret, "%s has no network interface", bdf);
+	ret = guest_net_mac(g, name, found);
+	if (ret < 0)
+		return guest_fail(result, ret, "%s does not tell its MAC", name);
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", found[0], found[1], found[2],
+		 found[3], found[4], found[5]);
+	json_object_set_new(result->json, "net", json_string(name));
+	json_object_set_new(result->json, "mac", json_string(text));
+	if (memcmp(found, want, sizeof(want)) != 0)
+		return guest_fail(result, -EBADMSG, "%s has the MAC %s instead of %s", name, text,
+				  wanted);
+	return guest_say(result, "%s has the MAC %s", name, text);
 }

@@ -47,7 +47,7 @@ static int find_namespace(const struct guest *g, const char *bdf, char *name, si
 	return -ENODEV;
 }
 
-static int open_namespace(const struct guest *g, const char *bdf, char *name, size_t size)
+int guest_nvme_open(const struct guest *g, const char *bdf, int flags, char *name, size_t size)
 {
 	uint64_t deadline = guest_now_us() + APPEAR_MS * 1000ULL;
 	int fd;
@@ -55,7 +55,7 @@ static int open_namespace(const struct guest *g, const char *bdf, char *name, si
 	for (;;) {
 		fd = find_namespace(g, bdf, name, size);
 		if (fd == 0)
-			fd = guest_open(g, O_RDONLY | O_DIRECT, "dev/%s", name);
+			fd = guest_open(g, flags | O_DIRECT, "dev/%s", name);
 		if (fd >= 0 || guest_now_us() >= deadline)
 			return fd;
 		guest_sleep_ms(POLL_MS);
@@ -117,7 +117,7 @@ int guest_test_nvme(const struct guest *g, const json_t *test, struct guest_resu
 	if (guest_arg_uint(test, "offset", 0, INT64_MAX / 2, &offset) < 0 ||
 	    guest_arg_uint(test, "bytes", CHUNK, INT64_MAX / 2, &bytes) < 0 || bytes == 0)
 		return guest_fail(result, -EINVAL, "offset and bytes must be whole numbers");
-	fd = open_namespace(g, bdf, name, sizeof(name));
+	fd = guest_nvme_open(g, bdf, O_RDONLY, name, sizeof(name));
 	if (fd < 0)
 		return guest_fail(result, fd,
 				  "no namespace of the NVMe controller %s can be opened", bdf);

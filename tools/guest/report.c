@@ -13,10 +13,13 @@ struct test_kind {
 };
 
 static const struct test_kind test_kinds[] = {
-	{ "nvme-pattern", guest_test_nvme },
-	{ "ping", guest_test_ping },
-	{ "edu-dma", guest_test_edu },
-	{ "link", guest_test_link },
+	{ .name = "nvme-pattern", .run = guest_test_nvme },
+	{ .name = "nvme-write", .run = guest_test_nvme_write },
+	{ .name = "ping", .run = guest_test_ping },
+	{ .name = "silence", .run = guest_test_silence },
+	{ .name = "edu-dma", .run = guest_test_edu },
+	{ .name = "link", .run = guest_test_link },
+	{ .name = "mac", .run = guest_test_mac },
 };
 
 int guest_fail(struct guest_result *result, int err, const char *format, ...)

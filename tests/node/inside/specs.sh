@@ -18,10 +18,11 @@ pci_find() {
 	return 1
 }
 
-# pattern_sum OFFSET BYTES: SHA-256 of a part of the known pattern: each 8-byte word is its offset.
+# pattern_sum OFFSET BYTES [SEED]: SHA-256 of a part of the known pattern: each 8-byte word is its offset,
+# plus the seed.
 pattern_sum() {
-	perl -e 'my ($o, $n) = @ARGV; print pack("Q<*", map { $o + 8 * $_ } 0 .. $n / 8 - 1)' \
-		"$1" "$2" | sha256sum | cut -d' ' -f1
+	perl -e 'my ($o, $n, $s) = @ARGV; print pack("Q<*", map { $o + $s + 8 * $_ } 0 .. $n / 8 - 1)' \
+		"$1" "$2" "${3:-0}" | sha256sum | cut -d' ' -f1
 }
 
 # specs_prepare DIR: fills DIR with the specs and test lists of this node.
@@ -36,10 +37,11 @@ specs_prepare() {
 	EDU=$(pci_find 0x1234:0x11e8 1)
 	IVSHMEM=$(pci_find 0x1af4:0x1110 1)
 	EDU_BARE=$(pci_find 0x1234:0x11e8 none)
+	SEED=$((SRANDOM + 1)) # what a guest writes was never there before
 	for file in "$from"/*; do
 		sed -e "s/@IGB0@/$IGB0/; s/@IGB1@/$IGB1/; s/@NVME0@/$NVME0/; s/@NVME1@/$NVME1/" \
 			-e "s/@EDU@/$EDU/; s/@EDU_BARE@/$EDU_BARE/; s/@IVSHMEM@/$IVSHMEM/" \
-			-e "s/@PATTERN@/$(pattern_sum 4096 1048576)/" \
+			-e "s/@SEED@/$SEED/" -e "s/@PATTERN@/$(pattern_sum 4096 1048576)/" \
 			-e "s/@PATTERN0@/$(pattern_sum 0 65536)/" "$file" >"$1/${file##*/}"
 	done
 }
