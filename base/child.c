@@ -120,14 +120,21 @@ static void die_with(pid_t parent)
 		_exit(1);
 }
 
+/** struct task - what a child does; @keeps_locks: those of its parent are its as well */
+struct task {
+	int (*fn)(void *arg);
+	bool keeps_locks;
+};
+
 static void __attribute__((noreturn))
-run_child(int (*fn)(void *arg), void *arg, pid_t parent, struct outcome *outcome)
+run_child(const struct task *task, void *arg, pid_t parent, struct outcome *outcome)
 {
 	die_with(parent);
 	reset_signals();
 	detach_stdio();
-	drop_locks();
-	outcome->result = fn(arg);
+	if (!task->keeps_locks)
+		drop_locks();
+	outcome->result = task->fn(arg);
 	outcome->is_set = true;
 	_exit(0);
 }
@@ -168,7 +175,7 @@ static int abandon(int pidfd)
 }
 
 /* Return: a pidfd, -errno. */
-static int start(int (*fn)(void *arg), void *arg, struct outcome *outcome)
+static int start(const struct task *task, void *arg, struct outcome *outcome)
 {
 	pid_t parent = getpid();
 	pid_t pid = fork();
@@ -177,7 +184,7 @@ static int start(int (*fn)(void *arg), void *arg, struct outcome *outcome)
 	if (pid < 0)
 		return -errno;
 	if (!pid)
-		run_child(fn, arg, parent, outcome);
+		run_child(task, arg, parent, outcome);
 	/* The pid cannot be reused before it is waited for. */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0) {
@@ -204,18 +211,19 @@ static int finish(int pidfd, const struct outcome *outcome, unsigned int ms, int
 
 int cv_child_run(int (*fn)(void *arg), void *arg, unsigned int deadline_ms, int *ret_result)
 {
+	const struct task task = { .fn = fn };
 	_cleanup_(unmap) struct mapping m = { 0 };
 	_cleanup_close_ int pidfd = -1;
 	int rc = map(1, &m);
 
 	if (rc)
 		return rc;
-	pidfd = start(fn, arg, m.outcomes);
+	pidfd = start(&task, arg, m.outcomes);
 	return pidfd < 0 ? pidfd : finish(pidfd, m.outcomes, deadline_ms, ret_result);
 }
 
-int cv_children_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned int deadline_ms,
-		    int *ret_results)
+static int run_all(const struct task *task, void *const *args, size_t n, unsigned int deadline_ms,
+		   int *ret_results)
 {
 	_cleanup_(unmap) struct mapping m = { 0 };
 	_cleanup_free_ int *pidfds = calloc(n + 1, sizeof(*pidfds));
@@ -225,7 +233,7 @@ int cv_children_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned 
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < n; i++)
-		pidfds[i] = start(fn, args[i], &m.outcomes[i]);
+		pidfds[i] = start(task, args[i], &m.outcomes[i]);
 	for (size_t i = 0; i < n; i++) {
 		int64_t left = end - cv_now_ms();
 
@@ -239,4 +247,20 @@ int cv_children_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned 
 			ret_results[i] = rc;
 	}
 	return 0;
+}
+
+int cv_children_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned int deadline_ms,
+		    int *ret_results)
+{
+	const struct task task = { .fn = fn };
+
+	return run_all(&task, args, n, deadline_ms, ret_results);
+}
+
+int cv_workers_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned int deadline_ms,
+		   int *ret_results)
+{
+	const struct task task = { .fn = fn, .keeps_locks = true };
+
+	return run_all(&task, args, n, deadline_ms, ret_results);
 }

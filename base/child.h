@@ -27,4 +27,13 @@ int cv_child_run(int (*fn)(void *arg), void *arg, unsigned int deadline_ms, int 
 int cv_children_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned int deadline_ms,
 		    int *ret_results);
 
+/**
+ * cv_workers_run() - cv_children_run() for jobs that block in children of their own only
+ *
+ * They hold the locks that the caller holds: who gets a lock after a caller that was killed finds none
+ * of them at work any more.
+ */
+int cv_workers_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned int deadline_ms,
+		   int *ret_results);
+
 #endif

@@ -21,10 +21,6 @@
 #define REAP_MS 50
 #define NOT_EXECUTED 127
 
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC 4
-#endif
-
 /** struct tail - the last bytes of a stream */
 struct tail {
 	char data[CV_HOOK_OUTPUT_MAX];
@@ -95,8 +91,31 @@ static int set_stdio(int out)
 		return -errno;
 	if (null <= STDERR_FILENO)
 		null = -1;
-	return syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0 ? -errno
-											 : 0;
+	return 0;
+}
+
+/* At once, not when the program is found: a path that hangs must not keep the locks of the caller.
+ * Return: @fd, now the only one besides stdio, -errno. */
+static int keep_only(int fd)
+{
+	const int kept = STDERR_FILENO + 1;
+
+	if (fd != kept && dup3(fd, kept, O_CLOEXEC) < 0)
+		return -errno;
+	return syscall(SYS_close_range, kept + 1, ~0U, 0) < 0 ? -errno : kept;
+}
+
+/* Return: @fd, -errno. */
+static int set_descriptors(int fd, int out)
+{
+	int r;
+
+	/* not one of those that stdio becomes */
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (fd < 0)
+		return -errno;
+	r = set_stdio(out);
+	return r < 0 ? r : keep_only(fd);
 }
 
 static void say(const char *text)
@@ -106,19 +125,43 @@ static void say(const char *text)
 	(void)n;
 }
 
-static void __attribute__((noreturn))
-run_child(const char *path, char *const envp[], int out, pid_t parent)
+static bool is_same(int fd, const char *path)
+{
+	struct stat opened, there;
+
+	return fstat(fd, &opened) == 0 && stat(path, &there) == 0 &&
+	       opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
+/*
+ * By its descriptor: nothing can be put in its place. The kernel has no such file for the interpreter of
+ * a script, as the descriptor is closed by then (ENOENT); that one gets the path.
+ */
+static void execute(int fd, const char *path, char *const envp[])
 {
 	char *const argv[] = { (char *)(uintptr_t)path, NULL };
 
+	syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
+	if (errno != ENOENT)
+		return;
+	if (is_same(fd, path))
+		execve(path, argv, envp);
+	else
+		errno = ESTALE;
+}
+
+static void __attribute__((noreturn))
+run_child(int fd, const char *path, char *const envp[], int out, pid_t parent)
+{
 	setpgid(0, 0);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(NOT_EXECUTED);
 	reset_signals();
 	umask(022);
-	if (set_stdio(out) < 0 || chdir("/") < 0)
+	fd = set_descriptors(fd, out);
+	if (fd < 0 || chdir("/") < 0)
 		_exit(NOT_EXECUTED);
-	execve(path, argv, envp);
+	execute(fd, path, envp);
 	say("cannot be executed: ");
 	say(strerror(errno));
 	_exit(NOT_EXECUTED);
@@ -204,7 +247,7 @@ static int wait_end(pid_t pid, int pidfd, int out, unsigned int deadline_ms,
 	return 0;
 }
 
-int cv_hook_exec(const char *path, char *const envp[], unsigned int deadline_ms,
+int cv_hook_exec(int fd, const char *path, char *const envp[], unsigned int deadline_ms,
 		 struct cv_hook_end *ret)
 {
 	_cleanup_close_ int in = -1, out = -1, pidfd = -1;
@@ -222,7 +265,7 @@ int cv_hook_exec(const char *path, char *const envp[], unsigned int deadline_ms,
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		run_child(path, envp, in, parent);
+		run_child(fd, path, envp, in, parent);
 	setpgid(pid, pid); /* whoever of the two comes first */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0) {

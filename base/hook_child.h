@@ -21,8 +21,10 @@ struct cv_hook_end {
 };
 
 /**
- * cv_hook_exec() - run @path in a process group of its own
- * @path: of this machine
+ * cv_hook_exec() - run @fd in a process group of its own
+ * @fd:   of the file, opened with O_PATH
+ * @path: of the same file on this machine: its argv[0]; a script is executed by it, for its interpreter
+ *        opens it once more, and fails when another file is there meanwhile
  * @envp: all it sees, NULL-terminated
  *
  * Stdin and stdout are /dev/null, the working directory is /, the file mode mask 022, no other
@@ -30,7 +32,7 @@ struct cv_hook_end {
  * Return: 0, also when it failed; -ETIMEDOUT: it got SIGKILL with its whole process group, and
  * ret->output is what it had said; -errno.
  */
-int cv_hook_exec(const char *path, char *const envp[], unsigned int deadline_ms,
+int cv_hook_exec(int fd, const char *path, char *const envp[], unsigned int deadline_ms,
 		 struct cv_hook_end *ret);
 
 #endif

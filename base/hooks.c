@@ -3,12 +3,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/hook_child.h"
+#include "base/hook_path.h"
 
 #define PATH_OF_HOOKS "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define QUOTED 360 /* bytes of the output in an error */
@@ -55,51 +57,48 @@ static bool is_hook_name(const char *name)
 	return true;
 }
 
-/* What root runs, only root may write. An unprivileged caller runs its own as well. */
-static int check_owner(const char *path, const struct stat *st, struct cv_error *err)
-{
-	if ((st->st_uid == 0 || st->st_uid == geteuid()) && !(st->st_mode & 022))
-		return 0;
-	cv_fail(err, -EPERM, CV_EXIT_PERMISSION, "EHOOK_OWNER", path,
-		"others than root can change what would be run");
-	cv_error_found(err, "owner %u, mode %04o", st->st_uid, st->st_mode & 07777);
-	cv_error_wanted(err, "owner 0, not writable by group or others");
-	cv_error_hint(err, "look at what is in it, then: chown root:root %s; chmod go-w %s", path,
-		      path);
-	return -EPERM;
-}
-
 /* Return: 1 when it is there and ours, 0 when there is none, -errno. */
 static int check_dir(struct cv_sysroot *r, const char *path, struct cv_error *err)
 {
+	char real[CV_PATH_MAX];
 	struct stat st;
-	int rc = cv_stat(r, path, &st);
+	int rc = cv_hook_resolve(r, path, real, &st, err);
 
-	if (rc == -ENOENT)
-		return 0;
-	if (rc == 0 && !S_ISDIR(st.st_mode))
-		rc = -ENOTDIR;
 	if (rc < 0)
-		return cv_fail_errno(err, rc, path, "cannot look for hooks");
-	rc = check_owner(path, &st, err);
+		return rc == -ENOENT ? 0 : rc;
+	if (!S_ISDIR(st.st_mode))
+		return cv_fail_errno(err, -ENOTDIR, path, "cannot look for hooks");
+	rc = cv_hook_check_owner(real, &st, err);
 	return rc < 0 ? rc : 1;
+}
+
+static bool is_executable(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (st->st_mode & 0111);
+}
+
+/* The path without links, of what is there. */
+static int resolve(struct cv_sysroot *r, const char *path, char real[CV_PATH_MAX], struct stat *st,
+		   struct cv_error *err)
+{
+	int rc = cv_hook_resolve(r, path, real, st, err);
+
+	return rc == -ENOENT ? cv_fail_errno(err, rc, path, "cannot look at the hook") : rc;
 }
 
 /* Return: 1 for a hook, 0 for what is none, -errno. */
 static int check_file(struct cv_sysroot *r, const char *dir, const char *name, struct cv_error *err)
 {
-	char path[CV_PATH_MAX];
+	char path[CV_PATH_MAX], real[CV_PATH_MAX];
 	struct stat st;
 	int rc;
 
 	if (!is_hook_name(name))
 		return 0;
-	rc = cv_stat(r, cv_pathf(path, "%s/%s", dir, name), &st);
-	if (rc < 0)
-		return cv_fail_errno(err, rc, path, "cannot look at the hook");
-	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-		return 0;
-	rc = check_owner(path, &st, err);
+	rc = resolve(r, cv_pathf(path, "%s/%s", dir, name), real, &st, err);
+	if (rc < 0 || !is_executable(&st))
+		return rc;
+	rc = cv_hook_check_owner(real, &st, err);
 	return rc < 0 ? rc : 1;
 }
 
@@ -135,11 +134,8 @@ int cv_hooks_list(struct cv_sysroot *r, enum cv_hook_stage stage, struct cv_strv
 {
 	_cleanup_strv_ struct cv_strv names = { 0 }, hooks = { 0 };
 	char dir[CV_PATH_MAX];
-	int rc = check_dir(r, CV_HOOKS_DIR, err);
+	int rc = check_dir(r, stage_dir(dir, stage), err);
 
-	stage_dir(dir, stage);
-	if (rc > 0)
-		rc = check_dir(r, dir, err);
 	if (rc <= 0)
 		return rc;
 	rc = cv_list(r, dir, &names);
@@ -215,20 +211,63 @@ static int host_path(struct cv_sysroot *r, const char *path, char **ret, struct 
 	return 0;
 }
 
+/* Another hook may have changed it since the list was made. */
+static int check_opened(int fd, const char *path, struct cv_error *err)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return cv_fail_errno(err, fd < 0 ? fd : -errno, path, "cannot open the hook");
+	if (!is_executable(&st))
+		return cv_fail_errno(err, -EACCES, path, "the hook is no executable any more");
+	return cv_hook_check_owner(path, &st, err);
+}
+
+/**
+ * struct hook - one to be run; done with hook_done()
+ * @fd:   what was checked, and is what runs
+ * @file: where it is on this machine, without links
+ */
+struct hook {
+	int fd;
+	char *file;
+};
+
+static void hook_done(struct hook *h)
+{
+	cv_cleanup_close(&h->fd);
+	free(h->file);
+}
+
+static int open_hook(struct cv_sysroot *r, const char *path, struct hook *ret, struct cv_error *err)
+{
+	char real[CV_PATH_MAX];
+	struct stat st;
+	int rc = resolve(r, path, real, &st, err);
+
+	if (rc == 0)
+		rc = host_path(r, real, &ret->file, err);
+	if (rc < 0)
+		return rc;
+	ret->fd = cv_open(r, real, O_PATH | O_NOFOLLOW, 0);
+	return check_opened(ret->fd, real, err);
+}
+
 static int run_one(struct cv_sysroot *r, const struct cv_hooks *h, const char *path,
 		   char *const envp[], int64_t end_ms, struct cv_error *err)
 {
 	_cleanup_free_ struct cv_hook_end *end = calloc(1, sizeof(*end));
-	_cleanup_free_ char *file = NULL;
+	_cleanup_(hook_done) struct hook hook = { .fd = -1 };
 	int64_t left = end_ms - cv_now_ms();
-	int rc = end ? host_path(r, path, &file, err)
+	int rc = end ? open_hook(r, path, &hook, err)
 		     : cv_fail_errno(err, -ENOMEM, path, "cannot run the hook");
 
 	if (rc < 0)
 		return rc;
 	if (left <= 0)
 		snprintf(end->output, sizeof(end->output), "not started: the time was used up");
-	rc = left > 0 ? cv_hook_exec(file, envp, (unsigned int)left, end) : -ETIMEDOUT;
+	rc = left > 0 ? cv_hook_exec(hook.fd, hook.file, envp, (unsigned int)left, end)
+		      : -ETIMEDOUT;
 	if (rc == -ETIMEDOUT)
 		return fail_late(path, h->deadline_ms, end, err);
 	if (rc < 0)

@@ -44,8 +44,9 @@ struct cv_hooks {
  *
  * Names are [A-Za-z0-9][A-Za-z0-9_.-]*; others (backups, ".dpkg-old") are passed over as run-parts(8)
  * does.
- * Return: 0; -EPERM with @err when the directory or a file does not belong to root or is writable by
- * others; -E2BIG.
+ * Links are followed, inside the root.
+ * Return: 0; -EPERM with @err when a file, its directory or any directory on the way to it (that of a
+ * link, too) does not belong to root or is writable by others; -ENOLINK a link leads to nothing; -E2BIG.
  */
 int cv_hooks_list(struct cv_sysroot *r, enum cv_hook_stage stage, struct cv_strv *ret,
 		  struct cv_error *err);
@@ -53,7 +54,9 @@ int cv_hooks_list(struct cv_sysroot *r, enum cv_hook_stage stage, struct cv_strv
 /**
  * cv_hooks_run() - run the stage; the first one that fails ends it
  *
- * Each hook is a child with stdin and stdout at /dev/null, working directory /, descriptors closed; its stderr is read and quoted in @err.
+ * Each hook is checked again and opened before it runs; what was opened is what runs. It is a child with
+ * stdin and stdout at /dev/null, working directory /, descriptors closed; its stderr is read and quoted in
+ * @err.
  * Context: live root only; blocks at most h->deadline_ms.
  * Return: number of hooks that ran; -EIO a hook failed (status or signal in @err, found); -ETIMEDOUT;
  * those of cv_hooks_list().

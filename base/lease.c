@@ -257,11 +257,9 @@ static int check_others(struct cv_sysroot *r, const struct cv_lease *l, struct c
 	return rc;
 }
 
-int cv_lease_write(struct cv_sysroot *r, const struct cv_lease *l, struct cv_error *err)
+int cv_lease_check(struct cv_sysroot *r, const struct cv_lease *l, struct cv_error *err)
 {
-	_cleanup_free_ char *text = NULL;
 	char path[CV_PATH_MAX];
-	int rc;
 
 	if (!cv_name_is_valid(l->name))
 		return cv_fail(err, -EINVAL, CV_EXIT_USAGE, "ENAME", l->name, "not a VM name");
@@ -271,10 +269,18 @@ int cv_lease_write(struct cv_sysroot *r, const struct cv_lease *l, struct cv_err
 		cv_error_hint(err, "choose another name, or stop it: carve stop %s", l->name);
 		return -EEXIST;
 	}
-	rc = check_others(r, l, err);
+	return check_others(r, l, err);
+}
+
+int cv_lease_write(struct cv_sysroot *r, const struct cv_lease *l, struct cv_error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[CV_PATH_MAX];
+	int rc = cv_lease_check(r, l, err);
+
 	if (rc)
 		return rc;
 	text = lease_text(l);
-	rc = text ? cv_replace_file(r, path, text, 0644) : -ENOMEM;
+	rc = text ? cv_replace_file(r, lease_path(path, l->name), text, 0644) : -ENOMEM;
 	return rc ? cv_fail_errno(err, rc, path, "cannot write the lease") : 0;
 }

@@ -40,6 +40,12 @@ static inline bool cv_lease_is_vm(const struct cv_lease *l)
 }
 
 /**
+ * cv_lease_check() - could it be written now?
+ * Context: the node lock is held, else it is only likely.
+ * Return: 0, or what cv_lease_write() would refuse it with.
+ */
+int cv_lease_check(struct cv_sysroot *r, const struct cv_lease *l, struct cv_error *err);
+/**
  * cv_lease_write() - write CV_LEASE_DIR/NAME.json
  * Context: the node lock is held.
  * Return: 0; -EEXIST when a lease of that name is there; -EBUSY when another lease holds one of the

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/step.h"
+#include "base/step_batch.h"
 #include "base/step_shared.h"
 
 /* Indexed by enum cv_scope; the words of the journal. */
@@ -23,6 +24,22 @@ struct undo {
 	const char *object;
 	const char *value;
 	const json_t *prior;
+};
+
+/**
+ * struct run - one cv_steps_apply()
+ * @priors, @results: one for each step: what record and apply gave
+ */
+struct run {
+	const struct cv_step_env *env;
+	const struct cv_step_table *table;
+	struct cv_journal *journal;
+	const struct cv_step_progress *progress;
+	const struct cv_step *steps;
+	json_t **priors;
+	int *results;
+	size_t n_begun;
+	size_t n_settled;
 };
 
 const struct cv_step_ops *cv_step_find(const struct cv_step_table *t, const char *kind)
@@ -81,21 +98,9 @@ static int record_prior(const struct cv_step_env *env, const struct cv_step_ops 
 	return rc < 0 ? rc : 0;
 }
 
-static int make_change(const struct cv_step_env *env, const struct cv_step_ops *ops,
-		       const struct cv_step *step, const json_t *prior, struct cv_error *err)
-{
-	int rc = 0;
-
-	if (ops->scope == CV_SCOPE_SHARED)
-		rc = cv_shared_add(env->root, ops->kind, step->object, step->value, prior, env->vm,
-				   err);
-	if (!rc)
-		rc = ops->apply(env, step->object, step->value, prior, err);
-	return rc < 0 ? rc : 0;
-}
-
-/* One step through the journal. *@ret_begun tells whether there is something to undo. */
-static int apply_step(const struct cv_step_env *env, const struct cv_step_ops *ops,
+/* Through the journal, up to where the change may be made. *@ret_begun tells whether there is something
+ * to undo. */
+static int begin_step(const struct cv_step_env *env, const struct cv_step_ops *ops,
 		      struct cv_journal *journal, const struct cv_step *step, json_t **ret_prior,
 		      bool *ret_begun, struct cv_error *err)
 {
@@ -108,11 +113,11 @@ static int apply_step(const struct cv_step_env *env, const struct cv_step_ops *o
 	if (rc)
 		return cv_fail_errno(err, rc, step->object, "cannot write the journal");
 	*ret_begun = true;
-	rc = make_change(env, ops, step, *ret_prior, err);
-	if (rc)
-		return rc;
-	rc = cv_journal_done(journal, step->seq);
-	return rc ? cv_fail_errno(err, rc, step->object, "cannot write the journal") : 0;
+	if (ops->scope != CV_SCOPE_SHARED)
+		return 0;
+	rc = cv_shared_add(env->root, ops->kind, step->object, step->value, *ret_prior, env->vm,
+			   err);
+	return rc < 0 ? rc : 0;
 }
 
 static void report(const struct cv_step_progress *p, const struct cv_step *s, int done,
@@ -167,29 +172,77 @@ static void mark_partial(const struct cv_step_env *env, struct cv_error *err)
 	cv_error_hint(err, "not everything could be undone: run carve recover (VM %s)", env->vm);
 }
 
+/* The @len steps from @first on, which are of one kind. */
+static int apply_batch(struct run *run, size_t first, size_t len, struct cv_error *err)
+{
+	const struct cv_step *steps = &run->steps[first];
+	const struct cv_step_ops *ops = cv_step_find(run->table, steps[0].kind);
+	int64_t start = cv_now_ms();
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < len; i++) {
+		bool is_begun = false;
+
+		report(run->progress, &steps[i], 0, 0);
+		rc = begin_step(run->env, ops, run->journal, &steps[i], &run->priors[first + i],
+				&is_begun, err);
+		run->n_begun += is_begun;
+	}
+	if (!rc)
+		rc = cv_batch_apply(run->env, ops, steps, &run->priors[first], len,
+				    &run->results[first], err);
+	for (size_t i = 0; !rc && i < len; i++) {
+		rc = cv_journal_done(run->journal, steps[i].seq);
+		if (rc)
+			return cv_fail_errno(err, rc, steps[i].object, "cannot write the journal");
+		report(run->progress, &steps[i], 1, (unsigned int)(cv_now_ms() - start));
+	}
+	return rc;
+}
+
+/* What the steps before @end set off. */
+static void settle(struct run *run, size_t end)
+{
+	for (; run->n_settled < end; run->n_settled++) {
+		const struct cv_step *s = &run->steps[run->n_settled];
+		const struct cv_step_ops *ops = cv_step_find(run->table, s->kind);
+
+		if (run->results[run->n_settled] > 0 && ops->settle)
+			ops->settle(run->env, s->object, run->priors[run->n_settled]);
+	}
+}
+
+static int apply_all(struct run *run, size_t n, struct cv_error *err)
+{
+	int rc = check_kinds(run->table, run->steps, n, err);
+	size_t len;
+
+	for (size_t i = 0; !rc && i < n; i += len) {
+		const struct cv_step_ops *ops = cv_step_find(run->table, run->steps[i].kind);
+
+		if (ops->needs_rest)
+			settle(run, i);
+		len = cv_batch_len(run->env, ops, &run->steps[i], n - i);
+		rc = apply_batch(run, i, len, err);
+	}
+	if (!rc)
+		settle(run, n);
+	return rc;
+}
+
 int cv_steps_apply(const struct cv_step_env *env, const struct cv_step_table *table,
 		   struct cv_journal *journal, const struct cv_step *steps, size_t n,
 		   const struct cv_step_progress *progress, struct cv_error *err)
 {
 	_cleanup_free_ json_t **priors = calloc(n ? n : 1, sizeof(*priors));
-	size_t n_begun = 0;
+	_cleanup_free_ int *results = calloc(n ? n : 1, sizeof(*results));
+	struct run run = { env, table, journal, progress, steps, priors, results, 0, 0 };
 	int rc;
 
-	if (!priors)
+	if (!priors || !results)
 		return cv_fail_errno(err, -ENOMEM, env->vm, "cannot apply the steps");
-	rc = check_kinds(table, steps, n, err);
-	for (size_t i = 0; !rc && i < n; i++) {
-		int64_t start = cv_now_ms();
-		bool is_begun = false;
-
-		report(progress, &steps[i], 0, 0);
-		rc = apply_step(env, cv_step_find(table, steps[i].kind), journal, &steps[i],
-				&priors[i], &is_begun, err);
-		n_begun += is_begun;
-		if (!rc)
-			report(progress, &steps[i], 1, (unsigned int)(cv_now_ms() - start));
-	}
-	if (rc && undo_steps(env, table, journal, steps, priors, n_begun))
+	rc = apply_all(&run, n, err);
+	if (rc && undo_steps(env, table, journal, steps, priors, run.n_begun))
 		mark_partial(env, err);
 	for (size_t i = 0; i < n; i++)
 		json_decref(priors[i]);

@@ -4,6 +4,7 @@
 #ifndef CARVE_BASE_STEP_H
 #define CARVE_BASE_STEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -43,8 +44,16 @@ struct cv_step_env {
  * @record: read everything that @revert needs to bring back; no change is made. *@ret_prior is a new
  *          JSON object. May be NULL (nothing to record).
  * @apply:  make the change and verify that it took. When the host already is as wanted, write nothing.
+ *          Return: 0, 1: @settle has something to wait for, -errno.
  * @revert: bring @prior back. Called for steps that were begun, whether or not apply finished or even
  *          started: must find out and be idempotent. What is gone (device, cgroup) counts as reverted.
+ * @settle: wait for what the change set off and what ends by itself (a link that comes back). Best
+ *          effort, at most env->deadline_ms. Called when the steps behind it are made, at the latest
+ *          before one that @needs_rest. NULL: nothing.
+ * @at_once: whether the step may be applied together with those of its kind next to it (other
+ *          objects), each in a child process: apply then changes the host alone, no memory, and each
+ *          record has been called before. NULL: never.
+ * @needs_rest: what earlier steps set off has settled before this one is applied
  *
  * Guarantees: nothing blocks longer than env->deadline_ms per write; -errno with @err filled on
  * failure; object and value are exactly those of the step (journal and plan keep them as text).
@@ -59,6 +68,10 @@ struct cv_step_ops {
 		     const struct json_t *prior, struct cv_error *err);
 	int (*revert)(const struct cv_step_env *env, const char *object, const char *value,
 		      const struct json_t *prior, struct cv_error *err);
+	void (*settle)(const struct cv_step_env *env, const char *object,
+		       const struct json_t *prior);
+	bool (*at_once)(const struct cv_step_env *env, const char *object);
+	bool needs_rest;
 };
 
 /** struct cv_step_table - ops of all folders, gathered by tools/ */
@@ -86,6 +99,7 @@ struct cv_step_progress {
 /**
  * cv_steps_apply() - journal, make and verify each step in order
  *
+ * Steps that may be made at once are all journalled before the first of them is made.
  * On the first failure everything begun so far is reverted in reverse order, and the first error is
  * returned; if the undo failed as well, exit becomes CV_EXIT_PARTIAL and the hint names carve recover.
  * Context: the node lock is held.

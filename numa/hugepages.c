@@ -177,17 +177,17 @@ static int settle(const struct cv_step_env *env, const char *vm, struct nu_pool_
 	return nu_ledger_write(env->root, vm, id, &ledger, err);
 }
 
-/* Afterwards the pool's size is the admin's plus what the ledgers say was added. */
-static int settle_others(const struct cv_step_env *env, struct nu_pool_id id, struct cv_error *err)
+static int settle_those_in(const struct cv_step_env *env, const char *dir, struct nu_pool_id id,
+			   struct cv_error *err)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	int r;
 
-	r = cv_list(env->root, CV_VM_DIR, &names);
+	r = cv_list(env->root, dir, &names);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return cv_fail_errno(err, r, CV_VM_DIR, "cannot list the VMs");
+		return cv_fail_errno(err, r, dir, "cannot list who has huge pages");
 	for (size_t i = 0; i < names.n; i++) {
 		if (strcmp(names.v[i], env->vm) == 0)
 			continue;
@@ -196,6 +196,14 @@ static int settle_others(const struct cv_step_env *env, struct nu_pool_id id, st
 			return r;
 	}
 	return 0;
+}
+
+/* Afterwards the pool's size is the admin's plus what the ledgers say was added. */
+static int settle_others(const struct cv_step_env *env, struct nu_pool_id id, struct cv_error *err)
+{
+	int r = settle_those_in(env, CV_VM_DIR, id, err);
+
+	return r < 0 ? r : settle_those_in(env, CV_OPERATION_DIR, id, err);
 }
 
 static uint64_t leased_pages(const struct cv_lease *l, struct nu_pool_id id)

@@ -22,10 +22,11 @@
  * revert: takes away exactly the pages that this VM added, whatever other VMs or the admin did to the
  * pool in between; pages that the kernel frees later are waited for, -EBUSY when some stay in use.
  *
- * Ledger: CV_RUN_DIR/vm/NAME/hugepages-nodeN-SIZE, written before each change and gone after the
- * revert: {"carve_hugepages":1,"added":2}; while a change is under way also "base" (persistent pages
- * to go back to when it does not end) and "surplus". Each apply and revert first settles the changes
- * that a crash left under way on its pool, of whichever VM: so each is undone exactly once.
+ * Ledger: CV_VM_DIR/NAME/hugepages-nodeN-SIZE, of carve device bind CV_OPERATION_DIR/NAME/...,
+ * written before each change and gone after the revert: {"carve_hugepages":1,"added":2}; while a change
+ * is under way also "base" (persistent pages to go back to when it does not end) and "surplus". Each
+ * apply and revert first settles the changes that a crash left under way on its pool, of whichever VM:
+ * so each is undone exactly once.
  */
 extern const struct cv_step_ops nu_step_hugepages;
 

@@ -10,11 +10,15 @@
 
 #define MARKER "carve_hugepages"
 
-const char *nu_ledger_path(char buf[CV_PATH_MAX], const char *vm, struct nu_pool_id id)
+/* A name is of a VM or of an operation: its lease is there once. */
+const char *nu_ledger_path(char buf[CV_PATH_MAX], struct cv_sysroot *root, const char *vm,
+			   struct nu_pool_id id)
 {
+	bool is_operation = cv_exists(root, cv_pathf(buf, CV_OPERATION_DIR "/%s", vm));
 	char size[CV_SIZE_MAX];
 
-	return cv_pathf(buf, CV_VM_DIR "/%s/hugepages-node%d-%s", vm, id.node,
+	return cv_pathf(buf, "%s/%s/hugepages-node%d-%s",
+			is_operation ? CV_OPERATION_DIR : CV_VM_DIR, vm, id.node,
 			cv_format_size(id.page_size, size));
 }
 
@@ -53,7 +57,7 @@ int nu_ledger_read(struct cv_sysroot *root, const char *vm, struct nu_pool_id id
 	char path[CV_PATH_MAX];
 	int r;
 
-	r = cv_read_str(root, nu_ledger_path(path, vm, id), &text);
+	r = cv_read_str(root, nu_ledger_path(path, root, vm, id), &text);
 	if (r == -ENOENT || r == -ENOTDIR) {
 		*ret = (struct nu_ledger){ 0 };
 		return 0;
@@ -84,7 +88,7 @@ int nu_ledger_write(struct cv_sysroot *root, const char *vm, struct nu_pool_id i
 	char path[CV_PATH_MAX];
 	int r;
 
-	nu_ledger_path(path, vm, id);
+	nu_ledger_path(path, root, vm, id);
 	if (l->added == 0 && !l->is_moving) {
 		r = cv_unlink(root, path);
 		if (r < 0 && r != -ENOENT)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a VM added to a huge page pool, on disk (the file is described in numa/hugepages.h). */
+/* What a VM or an operation added to a huge page pool, on disk (the file is described in
+ * numa/hugepages.h). */
 #ifndef CARVE_NUMA_LEDGER_H
 #define CARVE_NUMA_LEDGER_H
 
@@ -23,8 +24,9 @@ struct nu_ledger {
 	uint64_t surplus;
 };
 
-/** nu_ledger_path() - Return: @buf. */
-const char *nu_ledger_path(char buf[CV_PATH_MAX], const char *vm, struct nu_pool_id id);
+/** nu_ledger_path() - @vm: of a VM, or of an operation that is there. Return: @buf. */
+const char *nu_ledger_path(char buf[CV_PATH_MAX], struct cv_sysroot *root, const char *vm,
+			   struct nu_pool_id id);
 /** nu_ledger_read() - an absent file reads as all zero. Return: 0, -EINVAL, -EPROTONOSUPPORT. */
 int nu_ledger_read(struct cv_sysroot *root, const char *vm, struct nu_pool_id id,
 		   struct nu_ledger *ret, struct cv_error *err);

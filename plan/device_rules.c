@@ -381,6 +381,21 @@ static int rule_reset(const struct rule_ctx *x, struct cv_error *err)
 	return -EPERM;
 }
 
+/* vfio-pci itself resets what is opened and closed: nobody is asked. */
+static int rule_reset_fatal(const struct rule_ctx *x, struct cv_error *err)
+{
+	if (x->is_future || !x->d->reset_why)
+		return 0;
+	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "RESET_FATAL", x->bdf,
+		"VFIO would reset the device, and this model does not survive that: %s",
+		x->d->reset_why);
+	cv_error_found(err, "%04x:%04x, reset_method \"%s\"", x->d->vendor, x->d->device,
+		       x->d->reset_methods);
+	cv_error_wanted(err, "a model that survives the resets the kernel has for it");
+	cv_error_hint(err, "%s", x->d->reset_source);
+	return -EPERM;
+}
+
 /* Address and VLAN are set through the PF: only VFs of network devices have them. */
 static int rule_network(const struct rule_ctx *x, struct cv_error *err)
 {
@@ -405,9 +420,9 @@ static int rule_regions(const struct rule_ctx *x, struct cv_error *err)
 }
 
 static int (*const rules[])(const struct rule_ctx *x, struct cv_error *err) = {
-	rule_endpoint,	  rule_iommu,	  rule_healthy,	   rule_lease,	  rule_holder,
-	rule_active_pf,	  rule_pf_driver, rule_vf_address, rule_intremap, rule_group,
-	rule_group_owner, rule_reset,	  rule_network,	   rule_regions,
+	rule_endpoint,	  rule_iommu,	  rule_healthy,	    rule_lease,	   rule_holder,
+	rule_active_pf,	  rule_pf_driver, rule_vf_address,  rule_intremap, rule_group,
+	rule_group_owner, rule_reset,	  rule_reset_fatal, rule_network,  rule_regions,
 };
 
 bool place_is_idle(const struct place *p, int dev)

@@ -122,9 +122,13 @@ struct inv_dev {
 	struct inv_bar bars[INV_MAX_BARS];
 	struct inv_link link;
 	char reset_methods[INV_TEXT]; /* "flr bus", "" none */
-	bool has_acs;		      /* an ACS capability (PCIe Base 6.0 section 7.7.11) */
-	uint16_t acs_cap;	      /* what it can do: the bits that acs_ctrl can have */
-	uint16_t acs_ctrl;	      /* ACS control bits as set */
+	bool is_reset_limited;	      /* VFIO may reset it by reset_allowed only, which is less */
+	char reset_allowed[INV_TEXT]; /* as reset_method wants them, "" none */
+	const char *reset_why;	  /* every reset by VFIO would be its end: how; constant; NULL */
+	const char *reset_source; /* where that is written */
+	bool has_acs;		  /* an ACS capability (PCIe Base 6.0 section 7.7.11) */
+	uint16_t acs_cap;	  /* what it can do: the bits that acs_ctrl can have */
+	uint16_t acs_ctrl;	  /* ACS control bits as set */
 	bool has_ats, ats_enabled;
 	bool has_pasid, pasid_enabled;
 	bool is_multifunction;

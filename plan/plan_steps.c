@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -111,62 +112,80 @@ static int add_memory(struct plan *plan)
 	return r;
 }
 
-static bool is_bound(const struct plan *plan, const char *bdf)
+/** struct taken - a function that changes hands; @id: of the plan's device, NULL: it goes with one */
+struct taken {
+	struct cv_bdf bdf;
+	const char *id;
+};
+
+/** struct takes - all of them, each once, those of the plan first; done with takes_done() */
+struct takes {
+	struct taken *v;
+	size_t n;
+};
+
+static void takes_done(struct takes *t)
 {
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (strcmp(plan->steps[i].kind, "bind") == 0 &&
-		    strcmp(plan->steps[i].object, bdf) == 0)
-			return true;
-	return false;
+	free(t->v);
 }
 
-static int bind_one(struct plan *plan, struct cv_bdf bdf, const char *why)
+static void take(struct takes *t, struct cv_bdf bdf, const char *id)
 {
-	char text[CV_BDF_MAX];
-
-	cv_format_bdf(bdf, text);
-	return is_bound(plan, text) ? 0 : add_step(plan, "bind", text, "vfio-pci", "%s", why);
+	for (size_t i = 0; i < t->n; i++)
+		if (cv_bdf_cmp(t->v[i].bdf, bdf) == 0)
+			return;
+	t->v[t->n++] = (struct taken){ bdf, id };
 }
 
 /* A group that was accepted as shared is taken whole. */
-static int bind_group_mates(struct plan *plan, const struct place *p, const struct plan_device *d)
+static void take_group_mates(struct takes *t, const struct place *p, const struct plan_device *d)
 {
 	int dev = inv_find_dev(p->inv, d->host), members[PLACE_GROUP_MAX];
 	size_t n = 0;
-	int r = 0;
 
-	if (!(d->accept & SPEC_ACCEPT_SHARED_GROUP) || dev < 0)
-		return 0;
-	n = inv_group_blockers(p->inv, dev, false, members, PLACE_GROUP_MAX);
-	for (size_t i = 0; i < n && i < PLACE_GROUP_MAX && r == 0; i++)
-		r = bind_one(plan, p->inv->devs[members[i]].bdf, "member of a group taken whole");
-	return r;
+	if (dev >= 0 && (d->accept & SPEC_ACCEPT_SHARED_GROUP))
+		n = inv_group_blockers(p->inv, dev, false, members, PLACE_GROUP_MAX);
+	for (size_t i = 0; i < n && i < PLACE_GROUP_MAX; i++)
+		take(t, p->inv->devs[members[i]].bdf, NULL);
+}
+
+static int take_all(const struct plan *plan, const struct place *p, struct takes *ret)
+{
+	ret->v = calloc(plan->n_devices * (PLACE_GROUP_MAX + 1), sizeof(*ret->v));
+	if (!ret->v)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_devices; i++)
+		take(ret, plan->devices[i].host, plan->devices[i].id);
+	for (size_t i = 0; i < plan->n_devices; i++)
+		take_group_mates(ret, p, &plan->devices[i]);
+	return 0;
 }
 
 /* Before all that is done with a function itself: its revert is the last, and judges the result. */
-static int add_health(struct plan *plan, const struct place *p)
+static int add_health(struct plan *plan, const struct place *p, const struct takes *t)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < plan->n_devices && r == 0; i++) {
-		int dev = inv_find_dev(p->inv, plan->devices[i].host);
+	for (size_t i = 0; i < t->n && r == 0; i++) {
+		int dev = inv_find_dev(p->inv, t->v[i].bdf);
 		char bdf[CV_BDF_MAX];
 
-		r = add_step(plan, "health", cv_format_bdf(plan->devices[i].host, bdf),
+		r = add_step(plan, "health", cv_format_bdf(t->v[i].bdf, bdf),
 			     dev < 0 ? "" : p->inv->devs[dev].driver,
-			     "%s comes back as good as it was", plan->devices[i].id);
+			     "%s comes back as good as it was",
+			     t->v[i].id ?: "this member of a group");
 	}
 	return r;
 }
 
-static int add_hooks(struct plan *plan, const char *object, const char *why)
+static int add_hooks(struct plan *plan, const struct takes *t, const char *object, const char *why)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	_cleanup_free_ char *value = NULL;
 	char bdf[CV_BDF_MAX];
 
-	for (size_t i = 0; i < plan->n_devices; i++)
-		if (cv_strv_add(&names, cv_format_bdf(plan->devices[i].host, bdf)) < 0)
+	for (size_t i = 0; i < t->n; i++)
+		if (cv_strv_add(&names, cv_format_bdf(t->v[i].bdf, bdf)) < 0)
 			return -ENOMEM;
 	value = cv_strv_join(&names, " ");
 	return value ? add_step(plan, "hooks", object, value, "%s", why) : -ENOMEM;
@@ -192,14 +211,33 @@ static int add_power(struct plan *plan, const struct place *p)
 	return r;
 }
 
-static int add_binding(struct plan *plan, const struct place *p)
+/* Before VFIO has it, which resets what it opens and closes by any method that is left. */
+static int add_reset_methods(struct plan *plan, const struct place *p, const struct takes *t)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < plan->n_devices && r == 0; i++)
-		r = bind_one(plan, plan->devices[i].host, plan->devices[i].id);
-	for (size_t i = 0; i < plan->n_devices && r == 0; i++)
-		r = bind_group_mates(plan, p, &plan->devices[i]);
+	for (size_t i = 0; i < t->n && r == 0; i++) {
+		int dev = inv_find_dev(p->inv, t->v[i].bdf);
+		char bdf[CV_BDF_MAX];
+
+		if (dev >= 0 && p->inv->devs[dev].is_reset_limited)
+			r = add_step(plan, "reset-method", cv_format_bdf(t->v[i].bdf, bdf),
+				     p->inv->devs[dev].reset_allowed,
+				     "the model does not survive its other resets");
+	}
+	return r;
+}
+
+static int add_binding(struct plan *plan, const struct takes *t)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < t->n && r == 0; i++) {
+		char bdf[CV_BDF_MAX];
+
+		r = add_step(plan, "bind", cv_format_bdf(t->v[i].bdf, bdf), "vfio-pci", "%s",
+			     t->v[i].id ?: "member of a group taken whole");
+	}
 	for (size_t i = 0; i < plan->n_devices && r == 0; i++) {
 		char bdf[CV_BDF_MAX];
 
@@ -211,18 +249,24 @@ static int add_binding(struct plan *plan, const struct place *p)
 
 static int add_devices(struct plan *plan, const struct place *p)
 {
-	int r = 0;
+	_cleanup_(takes_done) struct takes t = { 0 };
+	int r;
 
 	if (!plan->n_devices)
 		return 0;
-	r = add_health(plan, p);
+	r = take_all(plan, p, &t);
 	if (r == 0)
-		r = add_hooks(plan, "bind", "what the site does before devices change hands");
+		r = add_health(plan, p, &t);
+	if (r == 0)
+		r = add_hooks(plan, &t, "bind", "what the site does before devices change hands");
 	if (r == 0)
 		r = add_power(plan, p);
 	if (r == 0)
-		r = add_binding(plan, p);
-	return r == 0 ? add_hooks(plan, "ready", "what the site does with devices that are ready")
+		r = add_reset_methods(plan, p, &t);
+	if (r == 0)
+		r = add_binding(plan, &t);
+	return r == 0 ? add_hooks(plan, &t, "ready",
+				  "what the site does with devices that are ready")
 		      : r;
 }
 

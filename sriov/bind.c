@@ -35,19 +35,25 @@ static int record(const struct cv_step_env *env, const char *object, const char 
 }
 
 /* "" clears it: the kernel takes a lone newline for that. */
-static int set_override(const struct cv_step_env *env, const char *bdf, const char *driver,
-			struct cv_error *err)
+static int write_override(const struct cv_step_env *env, const char *bdf, const char *driver,
+			  struct cv_error *err)
 {
-	char path[CV_PATH_MAX], now[64];
-	int r = sr_override(env->root, bdf, env->deadline_ms, now, sizeof(now));
+	char path[CV_PATH_MAX];
+	int r = sr_write(env, bdf, sr_path(path, bdf, "driver_override"), driver[0] ? driver : "\n",
+			 "setting driver_override", err);
 
-	if (r == 0 && strcmp(now, driver) == 0)
-		return 0;
-	r = sr_write(env, bdf, sr_path(path, bdf, "driver_override"), driver[0] ? driver : "\n",
-		     "setting driver_override", err);
 	if (r < 0 && r != -ETIMEDOUT)
 		cv_fail_errno(err, r, bdf, "cannot set driver_override to \"%s\"", driver);
 	return r;
+}
+
+static int set_override(const struct cv_step_env *env, const char *bdf, const char *driver,
+			struct cv_error *err)
+{
+	char now[64];
+	int r = sr_override(env->root, bdf, env->deadline_ms, now, sizeof(now));
+
+	return r == 0 && strcmp(now, driver) == 0 ? 0 : write_override(env, bdf, driver, err);
 }
 
 static int unbind(const struct cv_step_env *env, const char *bdf, const char *driver,
@@ -106,6 +112,18 @@ static int check_driver(const struct cv_step_env *env, const char *bdf, const ch
 	return -ENOENT;
 }
 
+/* As record has just read it: each read is a child of its own. */
+static int override_now(const struct cv_step_env *env, const char *bdf, const json_t *prior,
+			char *buf, size_t size)
+{
+	const char *noted = cv_json_str(prior, "override", NULL);
+
+	if (!noted)
+		return sr_override(env->root, bdf, env->deadline_ms, buf, size);
+	snprintf(buf, size, "%s", noted);
+	return 0;
+}
+
 /* driver_override first: nothing else can take the function between the two writes. */
 static int apply(const struct cv_step_env *env, const char *object, const char *value,
 		 const json_t *prior, struct cv_error *err)
@@ -117,14 +135,14 @@ static int apply(const struct cv_step_env *env, const char *object, const char *
 		return r;
 	r = sr_driver(env->root, object, now, sizeof(now));
 	if (r == 0)
-		r = sr_override(env->root, object, env->deadline_ms, override, sizeof(override));
+		r = override_now(env, object, prior, override, sizeof(override));
 	if (r < 0)
 		return fail_read(err, r, object);
 	if (strcmp(now, value) == 0 && strcmp(override, value) == 0)
 		return 0;
 	r = check_driver(env, object, value, err);
-	if (r == 0)
-		r = set_override(env, object, value, err);
+	if (r == 0 && strcmp(override, value) != 0)
+		r = write_override(env, object, value, err);
 	if (r < 0 || strcmp(now, value) == 0)
 		return r;
 	if (now[0])
@@ -215,6 +233,14 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 	return bring_back(env, object, value, prior, err);
 }
 
+/* Drivers are taken off one after the other: the functions of a card may share more than its group. */
+static bool at_once(const struct cv_step_env *env, const char *object)
+{
+	char now[64];
+
+	return sr_driver(env->root, object, now, sizeof(now)) == 0 && !now[0];
+}
+
 const struct cv_step_ops sr_step_bind = {
 	.kind = "bind",
 	.scope = CV_SCOPE_OWN,
@@ -222,4 +248,5 @@ const struct cv_step_ops sr_step_bind = {
 	.record = record,
 	.apply = apply,
 	.revert = revert,
+	.at_once = at_once,
 };

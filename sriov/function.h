@@ -50,7 +50,8 @@ void sr_pause(void);
 
 /**
  * sr_child_fill() - cv_child_run() of @fn on @data, which comes back as the child left it
- * @data: @size bytes without pointers to memory that the child has to write
+ * @data:        @size bytes without pointers to memory that the child has to write
+ * @deadline_ms: 0: no child, for who is one with a deadline already
  * Return: what @fn returned, -ETIMEDOUT (@data is untouched), -errno.
  */
 int sr_child_fill(int (*fn)(void *data), void *data, size_t size, unsigned int deadline_ms);

@@ -49,14 +49,27 @@ struct sr_health {
 
 /**
  * sr_health_read() - look at the function now
+ * @deadline_ms: 0: for who is a child with a deadline already, see sr_child_fill()
  *
  * The read of config space and of the BAR run in a child: a dead device answers late. BAR 0 is read
  * only where its class has a register at offset 0 that a read does not change: NVMe (CAP, NVMe Base
  * 2.0 section 3.1.3.1), and only while memory decoding is on and no driver but vfio-pci is bound.
- * Return: 0, also when the function is gone; -ETIMEDOUT: it did not answer; -errno.
+ * What this machine lacks (memory, a process, a descriptor) is tried once more after a short pause.
+ * Return: 0, also when the function is gone; -ETIMEDOUT: it did not answer; -EIO: its config space
+ * cannot be read; another -errno: this machine could not look, nothing is known of the function
+ * (-ECHILD: the child was killed).
  */
 int sr_health_read(struct cv_sysroot *root, const char *bdf, unsigned int deadline_ms,
 		   struct sr_health *ret);
+/**
+ * sr_health_is_answer() - does a failed read tell something of the function?
+ * @r: -errno of sr_health_read(), sr_health_await() or of an attribute of the function
+ * Return: true for no answer, an I/O error, and what is gone; false for all that this machine lacks:
+ * then nobody may be judged by it.
+ */
+bool sr_health_is_answer(int r);
+/** sr_health_cause() - of what is no answer, for a message. Return: text of @r, or a constant. */
+const char *sr_health_cause(int r);
 
 /** struct sr_verdict - @evidence: "PATH: VALUE, WANTED before" */
 struct sr_verdict {
@@ -84,7 +97,7 @@ void sr_health_judge(const struct sr_health *before, const struct sr_health *now
  *
  * A link trains and a function answers within a second or never; a driver has the deadline. Who only
  * wants a single look calls sr_health_read() and sr_health_judge().
- * Return: 0 with the last verdict; -ETIMEDOUT: it did not answer; -errno.
+ * Return: 0 with the last verdict; those of sr_health_read().
  */
 int sr_health_await(struct cv_sysroot *root, const char *bdf, unsigned int deadline_ms,
 		    const struct sr_health *before, const char *driver, struct sr_verdict *ret);

@@ -23,25 +23,29 @@ static const struct {
 	{ "nvme", "state", "live", "NVMe controller" },
 };
 
-static bool is_up(struct cv_sysroot *root, const char *bdf, size_t sign)
+/* Return: 1, 0, -errno: this machine could not look. */
+static int is_up(struct cv_sysroot *root, const char *bdf, size_t sign)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	char dir[CV_PATH_MAX], path[CV_PATH_MAX], text[32];
+	int r = cv_list(root, sr_path(dir, bdf, signs[sign].dir), &names);
 
-	if (cv_list(root, sr_path(dir, bdf, signs[sign].dir), &names) < 0 || names.n == 0)
-		return false;
-	if (!signs[sign].state)
-		return true;
+	if (r < 0)
+		return sr_health_is_answer(r) ? 0 : r;
+	if (names.n == 0 || !signs[sign].state)
+		return names.n > 0;
 	cv_pathf(path, "%s/%s/%s", dir, names.v[0], signs[sign].state);
-	return cv_read_into(root, path, text, sizeof(text)) == 0 &&
-	       strcmp(text, signs[sign].up) == 0;
+	r = cv_read_into(root, path, text, sizeof(text));
+	if (r < 0)
+		return sr_health_is_answer(r) ? 0 : r;
+	return strcmp(text, signs[sign].up) == 0;
 }
 
 /* Index of the sign the function shows now, or of the one called @name; -1 none. */
 static int find_sign(struct cv_sysroot *root, const char *bdf, const char *name)
 {
 	for (size_t i = 0; i < CV_ARRAY_SIZE(signs); i++)
-		if (name ? strcmp(signs[i].dir, name) == 0 : is_up(root, bdf, i))
+		if (name ? strcmp(signs[i].dir, name) == 0 : is_up(root, bdf, i) > 0)
 			return (int)i;
 	return -1;
 }
@@ -85,15 +89,47 @@ static int refuse(const struct cv_step_env *env, const char *bdf, const struct s
 	return -EIO;
 }
 
-static json_t *prior_json(const struct cv_step_env *env, const char *bdf, const struct sr_health *h)
+/* Not the fault of the function: nothing is said of it, and it stays where it is. */
+static int fail_unread(const char *bdf, int r, struct cv_error *err)
+{
+	cv_fail(err, r, CV_EXIT_PRECONDITION, "EHEALTH_UNREAD", bdf,
+		"the function is not given away: its health could not be checked");
+	cv_error_found(err, "%s", sr_health_cause(r));
+	cv_error_wanted(err, "a process, memory and descriptors for a look at it");
+	cv_error_hint(err, "the machine lacks something, not the device: try again");
+	return r;
+}
+
+static int fail_read(const struct cv_step_env *env, const char *bdf, int r, struct cv_error *err)
+{
+	struct sr_verdict v;
+
+	if (!sr_health_is_answer(r))
+		return fail_unread(bdf, r, err);
+	verdict_of_silence(&v, r, env->deadline_ms);
+	return refuse(env, bdf, &v, err);
+}
+
+/* "" of what is no VF */
+static int read_pf(const struct cv_step_env *env, const char *bdf, bool is_vf, char *pf,
+		   struct cv_error *err)
+{
+	char path[CV_PATH_MAX];
+	int r;
+
+	pf[0] = '\0';
+	if (!is_vf)
+		return 0;
+	r = cv_readlink_base(env->root, sr_path(path, bdf, "physfn"), pf, CV_BDF_MAX);
+	return r < 0 ? fail_unread(bdf, r, err) : 0;
+}
+
+static json_t *prior_json(const struct cv_step_env *env, const char *bdf, const char *pf,
+			  const struct sr_health *h)
 {
 	_cleanup_json_ json_t *j = sr_health_json(h);
 	int sign = find_sign(env->root, bdf, NULL);
 
-	char path[CV_PATH_MAX], pf[CV_BDF_MAX];
-
-	if (cv_readlink_base(env->root, sr_path(path, bdf, "physfn"), pf, sizeof(pf)) < 0)
-		pf[0] = '\0';
 	if (!j || json_object_set_new(j, "up", json_string(sign < 0 ? "" : signs[sign].dir)) < 0 ||
 	    json_object_set_new(j, "pf", json_string(pf)) < 0)
 		return NULL;
@@ -103,18 +139,18 @@ static json_t *prior_json(const struct cv_step_env *env, const char *bdf, const 
 static int record(const struct cv_step_env *env, const char *object, const char *value,
 		  json_t **ret_prior, struct cv_error *err)
 {
-	struct sr_verdict v;
+	char pf[CV_BDF_MAX];
 	struct sr_health h;
-	int r = sr_require(env->root, object, err);
+	int r = sr_health_read(env->root, object, env->deadline_ms, &h);
 
 	if (r < 0)
+		return fail_read(env, object, r, err);
+	if (!h.is_present)
+		return sr_require(env->root, object, err) ?: fail_unread(object, -EAGAIN, err);
+	r = read_pf(env, object, h.is_vf, pf, err);
+	if (r < 0)
 		return r;
-	r = sr_health_read(env->root, object, env->deadline_ms, &h);
-	if (r < 0) {
-		verdict_of_silence(&v, r, env->deadline_ms);
-		return refuse(env, object, &v, err);
-	}
-	*ret_prior = prior_json(env, object, &h);
+	*ret_prior = prior_json(env, object, pf, &h);
 	return *ret_prior ? 0 : cv_fail_errno(err, -ENOMEM, object, "cannot note the health");
 }
 
@@ -155,20 +191,27 @@ struct comeback {
 	int sign;
 };
 
+static void verdict_of_sign(const struct comeback *c, struct sr_verdict *v)
+{
+	v->is_healthy = false;
+	v->failed = SR_CHECK_DRIVER;
+	snprintf(v->reason, sizeof(v->reason), "%s took the function, but no %s came up", c->driver,
+		 signs[c->sign].what);
+	snprintf(v->evidence, sizeof(v->evidence), "%s: none%s within %u ms, one before",
+		 signs[c->sign].dir, signs[c->sign].state ? " is live" : "", c->env->deadline_ms);
+}
+
 static int await_sign(const struct comeback *c, int64_t end, struct sr_verdict *v)
 {
+	int up;
+
 	if (c->sign < 0 || !c->driver || !v->is_healthy)
 		return 0;
-	while (!is_up(c->env->root, c->bdf, (size_t)c->sign)) {
+	while ((up = is_up(c->env->root, c->bdf, (size_t)c->sign)) <= 0) {
+		if (cv_now_ms() >= end && up < 0)
+			return up;
 		if (cv_now_ms() >= end) {
-			v->is_healthy = false;
-			v->failed = SR_CHECK_DRIVER;
-			snprintf(v->reason, sizeof(v->reason),
-				 "%s took the function, but no %s came up", c->driver,
-				 signs[c->sign].what);
-			snprintf(v->evidence, sizeof(v->evidence),
-				 "%s: none%s within %u ms, one before", signs[c->sign].dir,
-				 signs[c->sign].state ? " is live" : "", c->env->deadline_ms);
+			verdict_of_sign(c, v);
 			return 0;
 		}
 		sr_pause();
@@ -177,15 +220,19 @@ static int await_sign(const struct comeback *c, int64_t end, struct sr_verdict *
 	return sr_health_await(c->env->root, c->bdf, c->env->deadline_ms, c->before, c->driver, v);
 }
 
-static void await_return(const struct comeback *c, struct sr_verdict *v)
+/* Return: 0 with a verdict; -errno: this machine could not look. */
+static int await_return(const struct comeback *c, struct sr_verdict *v)
 {
 	int64_t end = cv_now_ms() + c->env->deadline_ms;
 	int r = sr_health_await(c->env->root, c->bdf, c->env->deadline_ms, c->before, c->driver, v);
 
 	if (r == 0)
 		r = await_sign(c, end, v);
+	if (r < 0 && !sr_health_is_answer(r))
+		return r;
 	if (r < 0)
 		verdict_of_silence(v, r, c->env->deadline_ms);
+	return 0;
 }
 
 /* The undo of "bind" did not go through: this one is to be repeated after it. */
@@ -257,8 +304,13 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 		return r;
 	c.before = &before;
 	c.sign = find_sign(env->root, object, cv_json_str(prior, "up", ""));
-	await_return(&c, &v);
-	return conclude(env, object, &v, err);
+	r = await_return(&c, &v);
+	if (r == 0)
+		return conclude(env, object, &v, err);
+	/* The release goes on, and nobody is judged by what this machine lacks. */
+	(void)sr_note_add(env->root, env->vm, "%s: its health could not be checked: %s", object,
+			  sr_health_cause(r));
+	return 0;
 }
 
 const struct cv_step_ops sr_step_health = {

@@ -146,4 +146,5 @@ const struct cv_step_ops sr_step_hooks = {
 	.record = record,
 	.apply = apply,
 	.revert = revert,
+	.needs_rest = true,
 };

@@ -10,6 +10,7 @@
 #include "sriov/holders.h"
 #include "sriov/iommu.h"
 #include "sriov/iommu_groups.h"
+#include "sriov/reset.h"
 #include "sriov/scan.h"
 #include "sriov/tree.h"
 
@@ -25,6 +26,7 @@ static void read_deep(struct cv_sysroot *root, struct sr_pci *pci, bool is_plan,
 			sr_scan_foreseen(root, pci, d, &configs[i]);
 		sr_device_read(root, &configs[i], d->pf >= 0 ? &inv->devs[d->pf] : NULL, is_plan,
 			       d);
+		sr_reset_limit(d);
 	}
 }
 

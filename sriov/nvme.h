@@ -69,7 +69,8 @@ int sr_nvme_is_attached(int fd, uint32_t nsid, uint16_t cntlid, unsigned int tim
 			struct cv_error *err);
 /**
  * sr_nvme_attach() - Namespace Attachment: attach @nsid to @cntlid, or detach it
- * Return: 0, -EEXIST the controller says it is attached already, -errno.
+ * Return: 0, -EEXIST the controller says it is attached already, -ENOTCONN that it is not attached at
+ * all, -errno.
  */
 int sr_nvme_attach(int fd, uint32_t nsid, uint16_t cntlid, bool is_attach, unsigned int timeout_ms,
 		   struct cv_error *err);

@@ -76,8 +76,9 @@ static void restore_irq(struct cv_sysroot *root, const char *irq, const char *cp
 	(void)cv_write_str(root, path, cpus);
 }
 
-static void restore_irqs(struct cv_sysroot *root, const char *pf, const json_t *list)
+void sr_pf_restore_irqs(struct cv_sysroot *root, const char *pf, const json_t *prior)
 {
+	const json_t *list = json_object_get(prior, "irqs");
 	_cleanup_strv_ struct cv_strv irqs = { 0 };
 	char path[CV_PATH_MAX];
 
@@ -87,7 +88,12 @@ static void restore_irqs(struct cv_sysroot *root, const char *pf, const json_t *
 		restore_irq(root, irqs.v[i], json_string_value(json_array_get(list, i)));
 }
 
-void sr_pf_restore(const struct cv_step_env *env, const char *pf, const json_t *prior)
+bool sr_pf_has_links(const json_t *prior)
+{
+	return json_array_size(json_object_get(prior, "carrier")) > 0;
+}
+
+void sr_pf_await_links(const struct cv_step_env *env, const char *pf, const json_t *prior)
 {
 	const json_t *links = json_object_get(prior, "carrier");
 	int64_t end = cv_now_ms() + env->deadline_ms;
@@ -98,5 +104,4 @@ void sr_pf_restore(const struct cv_step_env *env, const char *pf, const json_t *
 		while (netdev && !has_carrier(env->root, pf, netdev) && cv_now_ms() < end)
 			sr_pause();
 	}
-	restore_irqs(env->root, pf, json_object_get(prior, "irqs"));
 }

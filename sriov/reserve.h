@@ -60,6 +60,17 @@ void sr_serial(struct cv_sysroot *root, const char *bdf, unsigned int deadline_m
  */
 int sr_vfio_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size,
 		   struct cv_error *err);
+struct inv_dev;
+/** sr_vfio_driver_of_vf() - the same for VFs of @pf that are not there yet */
+void sr_vfio_driver_of_vf(struct cv_sysroot *root, const struct inv_dev *pf, char *buf,
+			  size_t size);
+
+/**
+ * sr_host_driver() - the driver that the kernel or udev would choose for a function without driver_override
+ * @buf: its name
+ * Return: true, also when nobody knows: no list of modules; false: there is none for it.
+ */
+bool sr_host_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size);
 
 /** sr_reserved_read() - the empty list without the file. Return: 0, -EINVAL, -EPROTONOSUPPORT. */
 int sr_reserved_read(struct cv_sysroot *root, struct sr_reserved_list *ret, struct cv_error *err);

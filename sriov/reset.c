@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 
 /* reset_method of a function whose reset still hangs is put back if that does not hang as well. */
 #define RESTORE_MS 1000
+#define SETTLE_MS 1000 /* a link trains, and a function answers, within a second or never */
 
 int sr_climb_prepare(struct sr_climb *c, const struct cv_step_env *env, const char *bdf)
 {
@@ -18,39 +20,97 @@ int sr_climb_prepare(struct sr_climb *c, const struct cv_step_env *env, const ch
 	return cv_parse_bdf(bdf, &c->result.bdf);
 }
 
-void sr_climb_failed(struct sr_climb *c, enum sr_rung rung, const char *what)
-{
-	size_t used = strlen(c->result.text);
+/* ---- what may hang ---- */
 
-	snprintf(c->result.text + used, sizeof(c->result.text) - used, "%s%s: %s", used ? "; " : "",
-		 sr_rung_name(rung), what);
+void sr_climb_hangs(struct sr_climb *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	snprintf(c->reason, sizeof(c->reason), "reset (%s) did not finish within %u ms",
+		 sr_rung_name(c->result.rung), c->env->deadline_ms);
+	va_start(ap, fmt);
+	vsnprintf(c->evidence, sizeof(c->evidence), fmt, ap);
+	va_end(ap);
+}
+
+void sr_climb_goes_on(struct sr_climb *c)
+{
+	c->reason[0] = c->evidence[0] = '\0';
 }
 
 int sr_climb_write(struct sr_climb *c, const char *path, const char *value)
 {
-	int r = cv_write_deadline(c->env->root, path, value, c->env->deadline_ms);
+	int r;
 
-	if (r != -ETIMEDOUT)
+	if (!c->is_child) {
+		r = cv_write_deadline(c->env->root, path, value, c->env->deadline_ms);
+		if (r == -ETIMEDOUT)
+			sr_climb_hangs(c, "write of \"%s\" to %.200s", value, path);
 		return r;
-	snprintf(c->reason, sizeof(c->reason), "reset (%s) did not finish within %u ms",
-		 sr_rung_name(c->result.rung), c->env->deadline_ms);
-	snprintf(c->evidence, sizeof(c->evidence), "write of \"%s\" to %.200s", value, path);
+	}
+	sr_climb_hangs(c, "write of \"%s\" to %.200s", value, path);
+	r = cv_write_str(c->env->root, path, value);
+	sr_climb_goes_on(c);
 	return r;
 }
 
-int sr_climb_prove(struct sr_climb *c, const struct sr_health *before)
+/* ---- before and after ---- */
+
+/* In a child there is a deadline already. But memory is read by a child of its own, with one as well. */
+static unsigned int look_ms(const struct sr_climb *c)
+{
+	char path[CV_PATH_MAX];
+
+	return c->is_child && cv_exists(c->env->root, sr_path(path, c->bdf, "physfn"))
+		       ? 0
+		       : c->env->deadline_ms;
+}
+
+/* How it was, as far as a reset may not make it worse. A reset on its own shows in the counters. */
+void sr_climb_look(struct sr_climb *c)
+{
+	struct sr_health *h = &c->before;
+
+	if (c->is_looked_at)
+		return;
+	c->is_looked_at = true;
+	c->has_before = sr_health_read(c->env->root, c->bdf, look_ms(c), h) == 0 && h->is_present;
+	h->aer_correctable = h->aer_nonfatal = h->aer_fatal = -1;
+}
+
+static int await_health(const struct sr_climb *c, struct sr_verdict *ret)
+{
+	unsigned int ms = c->env->deadline_ms < SETTLE_MS ? c->env->deadline_ms : SETTLE_MS;
+	int64_t end = cv_now_ms() + ms;
+
+	for (;;) {
+		struct sr_health now;
+		int r = sr_health_read(c->env->root, c->bdf, look_ms(c), &now);
+
+		if (r < 0)
+			return r;
+		sr_health_judge(c->has_before ? &c->before : NULL, &now, NULL, ret);
+		if (ret->is_healthy || cv_now_ms() >= end)
+			return 0;
+		sr_pause();
+	}
+}
+
+int sr_climb_prove(struct sr_climb *c)
 {
 	struct sr_verdict v;
-	int r = sr_health_await(c->env->root, c->bdf, c->env->deadline_ms, before, NULL, &v);
+	int r = await_health(c, &v);
 
 	if (r == 0 && v.is_healthy)
 		return 0;
+	if (r < 0 && !sr_health_is_answer(r))
+		return r;
 	snprintf(c->reason, sizeof(c->reason), "after a reset (%s) %s",
 		 sr_rung_name(c->result.rung),
 		 r == 0 ? v.reason : "a read of the function did not return");
 	snprintf(c->evidence, sizeof(c->evidence), SR_DEVICES "/%.20s %.180s", c->bdf,
 		 r == 0 ? v.evidence : "config");
-	return r < 0 ? r : -EIO;
+	return r == -ETIMEDOUT ? r : -EIO;
 }
 
 /* ---- the kernel's own methods ---- */
@@ -93,62 +153,47 @@ static int (*const ways[SR_RUNGS])(struct sr_climb *c) = {
 
 /* ---- rung after rung ---- */
 
-/* Return: 0 done, 1 the next rung may do, -errno the end. */
-static int try_rung(struct sr_climb *c, const struct sr_health *before)
+static void note_failure(struct sr_climb *c, const char *what)
+{
+	size_t used = strlen(c->result.text);
+
+	snprintf(c->result.text + used, sizeof(c->result.text) - used, "%s%s: %s", used ? "; " : "",
+		 sr_rung_name(c->result.rung), what);
+}
+
+int sr_climb_took(struct sr_climb *c, int r)
+{
+	int error = r == -ENOTTY ? c->result.error : r;
+
+	if (r == 0) {
+		/* what this machine lacks for the proof is no failed reset */
+		r = sr_climb_prove(c);
+		error = r;
+	} else if (r != -ENOTTY && r != -ETIMEDOUT) {
+		error = -EIO;
+	}
+	c->result.error = error;
+	if (r < 0 && r != -ETIMEDOUT)
+		note_failure(c, c->reason[0] ? c->reason : strerror(-r));
+	return r;
+}
+
+int sr_climb_rung(struct sr_climb *c, enum sr_rung rung)
 {
 	const struct sr_climb earlier = *c;
+	int64_t start = cv_now_ms();
 	int r;
 
-	c->reason[0] = c->evidence[0] = '\0';
-	r = ways[c->result.rung](c);
-	if (r == 0)
-		r = sr_climb_prove(c, before);
-	else if (r == -ETIMEDOUT)
+	sr_climb_look(c);
+	sr_climb_goes_on(c);
+	c->result.rung = rung;
+	r = sr_climb_took(c, ways[rung](c));
+	c->result.ms += (unsigned int)(cv_now_ms() - start);
+	if (r == 0 || c->reason[0])
 		return r;
-	if (r == 0)
-		return 0;
-	sr_climb_failed(c, c->result.rung, c->reason[0] ? c->reason : strerror(-r));
-	if (r != -ENOTTY)
-		c->result.error = -EIO;
-	if (!c->reason[0]) {
-		memcpy(c->reason, earlier.reason, sizeof(c->reason));
-		memcpy(c->evidence, earlier.evidence, sizeof(c->evidence));
-	}
-	return 1;
-}
-
-/* How it was, as far as a reset may not make it worse. A reset on its own shows in the counters. */
-static const struct sr_health *look_before(const struct sr_climb *c, struct sr_health *buf)
-{
-	if (sr_health_read(c->env->root, c->bdf, c->env->deadline_ms, buf) < 0 || !buf->is_present)
-		return NULL;
-	buf->aer_correctable = buf->aer_nonfatal = buf->aer_fatal = -1;
-	return buf;
-}
-
-void sr_climb(struct sr_climb *c, const struct sr_ladder *ladder)
-{
-	int64_t start = cv_now_ms();
-	struct sr_health buf;
-	const struct sr_health *before = look_before(c, &buf);
-
-	for (size_t i = 0; i < ladder->n; i++) {
-		int r;
-
-		c->result.rung = ladder->rungs[i];
-		r = try_rung(c, before);
-		if (r <= 0) {
-			c->result.error = r;
-			break;
-		}
-	}
-	c->result.ms = (unsigned int)(cv_now_ms() - start);
-	if (c->reason[0] || (c->result.error != -EIO && c->result.error != -ETIMEDOUT))
-		return;
-	snprintf(c->reason, sizeof(c->reason), "%s",
-		 c->result.error == -EIO ? "no reset worked" : "a reset did not finish");
-	snprintf(c->evidence, sizeof(c->evidence), SR_DEVICES "/%.20s %.190s", c->bdf,
-		 c->result.text[0] ? c->result.text : sr_rung_name(c->result.rung));
+	memcpy(c->reason, earlier.reason, sizeof(c->reason));
+	memcpy(c->evidence, earlier.evidence, sizeof(c->evidence));
+	return r;
 }
 
 /* ---- what the caller is told ---- */
@@ -200,8 +245,18 @@ static int fail_reset(const struct sr_climb *c, const struct sr_ladder *ladder, 
 	return r;
 }
 
-int sr_climb_conclude(const struct sr_climb *c, const struct sr_ladder *ladder,
-		      struct cv_error *err)
+/* All rungs failed without a word of the function, or nobody knows where it hangs. */
+static void find_reason(struct sr_climb *c)
+{
+	if (c->reason[0] || (c->result.error != -EIO && c->result.error != -ETIMEDOUT))
+		return;
+	snprintf(c->reason, sizeof(c->reason), "%s",
+		 c->result.error == -EIO ? "no reset worked" : "a reset did not finish");
+	snprintf(c->evidence, sizeof(c->evidence), SR_DEVICES "/%.20s %.190s", c->bdf,
+		 c->result.text[0] ? c->result.text : sr_rung_name(c->result.rung));
+}
+
+int sr_climb_conclude(struct sr_climb *c, const struct sr_ladder *ladder, struct cv_error *err)
 {
 	bool is_aside = true;
 
@@ -211,6 +266,7 @@ int sr_climb_conclude(const struct sr_climb *c, const struct sr_ladder *ladder,
 		return fail_refused(c, ladder->refused_by, err);
 	if (c->result.error == -ENOTTY)
 		return fail_no_way(c, ladder, err);
+	find_reason(c);
 	if (c->reason[0])
 		is_aside = sr_set_aside(c->env, c->bdf, c->reason, c->evidence, NULL) == 0;
 	return fail_reset(c, ladder, is_aside, err);
@@ -230,8 +286,11 @@ int sr_reset(const struct cv_step_env *env, const char *bdf, const struct sr_lad
 		return r;
 	if (ladder->n == 0 && ladder->refused_by)
 		c.result.error = -EPERM;
-	else
-		sr_climb(&c, ladder);
+	for (size_t i = 0; i < ladder->n; i++) {
+		r = sr_climb_rung(&c, ladder->rungs[i]);
+		if (r == 0 || r == -ETIMEDOUT)
+			break;
+	}
 	*ret = c.result;
 	return sr_climb_conclude(&c, ladder, err);
 }

@@ -57,6 +57,15 @@ struct sr_reset_rule {
 /** sr_reset_rule_find() - pure: the first row of the table that is about @d, NULL none */
 const struct sr_reset_rule *sr_reset_rule_find(const struct inv_dev *d);
 
+/**
+ * sr_reset_limit() - pure: what the rules say about a function that VFIO gets
+ *
+ * vfio-pci resets a function when it is opened and when it is closed, by the methods in reset_method;
+ * when none of them works, by its bus, if all that is behind the bridge is VFIO's (vfio_pci_core_enable(),
+ * vfio_pci_core_disable()). Fills is_reset_limited, reset_allowed, reset_why and reset_source of @d.
+ */
+void sr_reset_limit(struct inv_dev *d);
+
 /** struct sr_ladder - the rungs for one function, in order; @refused_by: a rule that left some out */
 struct sr_ladder {
 	enum sr_rung rungs[SR_RUNGS];
@@ -99,10 +108,15 @@ int sr_reset(const struct cv_step_env *env, const char *bdf, const struct sr_lad
 	     struct sr_reset_result *ret, struct cv_error *err);
 
 /**
- * sr_reset_all() - @n functions at once, each in a child with the deadline of @env
+ * sr_reset_all() - @n functions at once, each with the deadline of @env
  *
  * Functions bound to vfio-pci are reset by VFIO_DEVICE_RESET, which does not wait for its siblings:
- * writes to the reset attribute of functions of one device do.
+ * writes to the reset attribute of functions of one device do. Opening a device of VFIO resets it already,
+ * and so does closing it, but only the one asked for in between tells whether it could be.
+ *
+ * BUS, SLOT and REMOVE reach others: these are climbed for one function after the other, after all that
+ * concerns a function alone. A function that was reset by its neighbour's BUS or SLOT is proved again:
+ * who waited for one has it, who answered before has to answer still, or goes on with its ladder.
  * Return: 0, or the first error; @ret has all of them, -ECANCELED where nothing was tried.
  */
 int sr_reset_all(const struct cv_step_env *env, const char *const *bdfs,

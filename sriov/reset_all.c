@@ -1,185 +1,88 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Many functions at once. Through VFIO where it can be: writes to the reset attribute of VFs of one PF
- * wait for each other, VFIO_DEVICE_RESET does not. */
+/* Many functions: what concerns a function alone at once, in threads of a child; what reaches its
+ * neighbours one after the other. */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/vfio.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "sriov/function.h"
-#include "sriov/health.h"
 #include "sriov/reset_climb.h"
+#include "sriov/tree.h"
 
-#define CONTAINER "/dev/vfio/vfio"
+#define SLACK_MS 2000 /* of a child, for what it does besides the one thing that may hang */
 
-/** struct work - of one child; in memory that is shared with the parent */
+/**
+ * struct work - of one function; in memory that is shared with the child
+ * @next:        rung to be tried
+ * @is_vfio:     VFIO_DEVICE_RESET is tried before the first one, with @methods
+ * @is_done:     reset, or not to be helped
+ * @is_in_round: it is tried now
+ * @is_back:     the thread that tried it came back, with @r
+ * @bridge:      real path of what is above it, "" on a root bus
+ */
 struct work {
 	struct sr_climb climb;
 	const struct sr_ladder *ladder;
+	size_t next;
+	bool is_vfio, is_done, is_in_round, is_back;
+	int r;
+	char methods[64];
+	char bridge[CV_PATH_MAX];
+	char path[CV_PATH_MAX];
 };
 
-/* ---- through VFIO ---- */
+/** struct works - all of one sr_reset_all() */
+struct works {
+	const struct cv_step_env *env;
+	struct work *v;
+	size_t n;
+};
 
-/* The methods that the ladder allows, as reset_method wants them; "" none. */
+/* ---- before ---- */
+
+static bool is_own(enum sr_rung rung)
+{
+	return rung < SR_RUNG_BUS;
+}
+
+/* The methods that the ladder allows and that reach nobody else, as reset_method wants them; "" none. */
 static void methods_of(const struct sr_ladder *l, char *buf, size_t size)
 {
 	size_t used = 0;
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < l->n; i++)
-		if (l->rungs[i] <= SR_RUNG_BUS && used < size)
+		if (is_own(l->rungs[i]) && used < size)
 			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "",
 						 sr_rung_name(l->rungs[i]));
 }
 
-/* Another function of the group may be under way in a sibling: a group opens once. */
-static int open_group(const struct sr_climb *c, int64_t end)
+static void find_bridge(struct cv_sysroot *root, struct work *w)
 {
-	char path[CV_PATH_MAX];
-	int fd;
+	_cleanup_free_ char *target = NULL;
+	char path[CV_PATH_MAX], host[16];
+	struct cv_bdf parent;
+	unsigned int depth;
 
-	cv_pathf(path, "/dev/vfio/%d", sr_group(c->env->root, c->bdf));
-	for (;;) {
-		fd = cv_open(c->env->root, path, O_RDWR, 0);
-		if (fd != -EBUSY || cv_now_ms() >= end)
-			return fd;
-		sr_pause();
-	}
-}
-
-static int open_device(const struct sr_climb *c, int container, int group)
-{
-	int fd;
-
-	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) < 0 ||
-	    ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) < 0)
-		return -errno;
-	fd = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, c->bdf);
-	return fd < 0 ? -errno : fd;
-}
-
-static int reset_by_vfio(const struct sr_climb *c)
-{
-	_cleanup_close_ int container = -1, group = -1, device = -1;
-
-	container = cv_open(c->env->root, CONTAINER, O_RDWR, 0);
-	if (container < 0)
-		return container;
-	/* half of the time: who waits for a group must not look like a reset that hangs */
-	group = open_group(c, cv_now_ms() + c->env->deadline_ms / 2);
-	if (group < 0)
-		return group;
-	device = open_device(c, container, group);
-	if (device < 0)
-		return device;
-	return ioctl(device, VFIO_DEVICE_RESET) < 0 ? -errno : 0;
-}
-
-static int run_vfio(void *data)
-{
-	return reset_by_vfio(data);
-}
-
-/* Opening the device resets it as well: only methods that the ladder has may be left by then. */
-static int through_vfio(struct sr_climb *c, const char *methods)
-{
-	char path[CV_PATH_MAX], saved[64];
-	bool is_other;
-	int r, result = 0;
-
-	sr_path(path, c->bdf, "reset_method");
-	r = cv_read_into(c->env->root, path, saved, sizeof(saved));
-	is_other = r == 0 && strcmp(saved, methods) != 0;
-	if (is_other)
-		r = sr_climb_write(c, path, methods);
-	if (r < 0)
-		return r;
-	r = cv_child_run(run_vfio, c, c->env->deadline_ms, &result);
-	if (is_other)
-		(void)cv_write_deadline(c->env->root, path, saved, c->env->deadline_ms);
-	return r < 0 ? r : result;
-}
-
-static void note_hang(struct sr_climb *c)
-{
-	if (c->reason[0])
+	cv_pathf(path, SR_DEVICES "/%s", w->climb.bdf);
+	if (cv_readlink(root, path, &target) < 0)
 		return;
-	snprintf(c->reason, sizeof(c->reason), "a reset did not finish within %u ms",
-		 c->env->deadline_ms);
-	snprintf(c->evidence, sizeof(c->evidence), "VFIO_DEVICE_RESET of /dev/vfio/%d",
-		 sr_group(c->env->root, c->bdf));
-}
-
-/* Return: true when it is settled one way or the other, false: the ladder is next. */
-static bool settle_by_vfio(struct sr_climb *c, const struct sr_ladder *l)
-{
-	char driver[64], methods[64];
-	struct sr_health before;
-	int r;
-
-	methods_of(l, methods, sizeof(methods));
-	if (!methods[0] || sr_driver(c->env->root, c->bdf, driver, sizeof(driver)) < 0 ||
-	    strcmp(driver, "vfio-pci") != 0)
-		return false;
-	c->result.rung = l->rungs[0];
-	r = sr_health_read(c->env->root, c->bdf, c->env->deadline_ms, &before);
-	if (r < 0)
-		return false;
-	r = through_vfio(c, methods);
-	/* Somebody else has it: a reset behind his back would not be one. */
-	if (r == -ETIMEDOUT || r == -EBUSY) {
-		c->result.error = r;
-		if (r == -ETIMEDOUT)
-			note_hang(c);
-		else
-			sr_climb_failed(c, c->result.rung, "its VFIO group is in use");
-		return true;
-	}
-	if (r == 0) {
-		before.aer_correctable = before.aer_nonfatal = before.aer_fatal = -1;
-		r = sr_climb_prove(c, &before);
-	}
-	if (r < 0)
-		sr_climb_failed(c, c->result.rung, c->reason[0] ? c->reason : strerror(-r));
-	c->result.error = r;
-	return r == 0;
-}
-
-/* ---- at once ---- */
-
-static int run_work(void *data)
-{
-	struct work *w = data;
-	int64_t start = cv_now_ms();
-
-	if (!settle_by_vfio(&w->climb, w->ladder))
-		sr_climb(&w->climb, w->ladder);
-	w->climb.result.ms = (unsigned int)(cv_now_ms() - start);
-	return 0;
-}
-
-/* More than the children can need: each write in them has its own deadline. */
-static unsigned int backstop_ms(const struct cv_step_env *env, const struct sr_ladder *ladders,
-				size_t n)
-{
-	size_t longest = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (ladders[i].n > longest)
-			longest = ladders[i].n;
-	return env->deadline_ms * (unsigned int)(6 * longest + 4);
+	cv_pathf(w->path, "%s/", target);
+	if (sr_parse_chain(target, host, &parent, &depth) == 1)
+		snprintf(w->bridge, sizeof(w->bridge), "%.*s/",
+			 (int)(strrchr(target, '/') - target), target);
 }
 
 static int prepare(struct work *w, const struct cv_step_env *env, const char *bdf,
 		   const struct sr_ladder *ladder, struct cv_error *err)
 {
 	int r = sr_climb_prepare(&w->climb, env, bdf);
+	char driver[64];
 
 	w->ladder = ladder;
 	if (r < 0)
@@ -187,46 +90,200 @@ static int prepare(struct work *w, const struct cv_step_env *env, const char *bd
 	r = sr_require(env->root, bdf, err);
 	if (r < 0)
 		return r;
+	w->is_done = ladder->n == 0;
 	if (ladder->n == 0 && ladder->refused_by)
 		w->climb.result.error = -EPERM;
+	methods_of(ladder, w->methods, sizeof(w->methods));
+	w->is_vfio = w->methods[0] && sr_driver(env->root, bdf, driver, sizeof(driver)) == 0 &&
+		     strcmp(driver, "vfio-pci") == 0;
+	find_bridge(env->root, w);
 	return 0;
 }
 
-static void run_all(const struct cv_step_env *env, struct work *works,
-		    const struct sr_ladder *ladders, size_t n)
+/* ---- at once ---- */
+
+static bool has_own_rung(const struct work *w)
 {
-	_cleanup_free_ void **args = calloc(n + 1, sizeof(*args));
-	_cleanup_free_ int *results = calloc(n + 1, sizeof(*results));
-	size_t n_args = 0;
-	int r = args && results ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (ladders[i].n > 0)
-			args[n_args++] = &works[i];
-	if (r == 0)
-		r = cv_children_run(run_work, args, n_args, backstop_ms(env, ladders, n), results);
-	for (size_t i = 0; i < n_args; i++) {
-		struct work *w = args[i];
-
-		if (r < 0 || results[i] < 0)
-			w->climb.result.error = r < 0 ? r : results[i];
-		if (r == 0 && results[i] == -ETIMEDOUT)
-			note_hang(&w->climb);
-	}
+	return !w->is_done && (w->is_vfio || !w->climb.is_looked_at ||
+			       (w->next < w->ladder->n && is_own(w->ladder->rungs[w->next])));
 }
 
-static int conclude_all(const struct work *works, size_t n, struct sr_reset_result *ret,
-			struct cv_error *err)
+/* Somebody else has it: a reset behind his back would not be one. */
+static void try_vfio(struct work *w)
+{
+	struct sr_climb *c = &w->climb;
+	int64_t start = cv_now_ms();
+
+	c->result.rung = w->ladder->rungs[0];
+	w->r = sr_reset_by_vfio(c, w->methods);
+	if (w->r == -EBUSY)
+		snprintf(c->result.text, sizeof(c->result.text), "%s: its VFIO group is in use",
+			 sr_rung_name(c->result.rung));
+	if (w->r == -EBUSY)
+		c->result.error = w->r;
+	else
+		w->r = sr_climb_took(c, w->r);
+	c->result.ms += (unsigned int)(cv_now_ms() - start);
+}
+
+/* In a thread of the child: as many processes would cost more than the resets. */
+static void *try_own_rung(void *data)
+{
+	struct work *w = data;
+
+	w->climb.is_child = true;
+	sr_climb_look(&w->climb);
+	w->r = -ENOTTY;
+	if (w->is_vfio)
+		try_vfio(w);
+	else if (w->next < w->ladder->n && is_own(w->ladder->rungs[w->next]))
+		w->r = sr_climb_rung(&w->climb, w->ladder->rungs[w->next]);
+	__atomic_store_n(&w->is_back, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* The child: it ends when the last of its threads does, or at its deadline. */
+static int run_own_rungs(void *data)
+{
+	const struct works *a = data;
+	_cleanup_free_ pthread_t *threads = calloc(a->n + 1, sizeof(*threads));
+	size_t n = 0;
+	int r = threads ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < a->n; i++)
+		if (a->v[i].is_in_round)
+			r = -pthread_create(&threads[n++], NULL, try_own_rung, &a->v[i]);
+	for (size_t i = 0; i < n - (r < 0 && n); i++)
+		pthread_join(threads[i], NULL);
+	return r;
+}
+
+/* @r: what became of the child. A thread that did not come back has noted where it is. */
+static void take(struct work *w, int r)
+{
+	struct sr_climb *c = &w->climb;
+
+	if (__atomic_load_n(&w->is_back, __ATOMIC_ACQUIRE))
+		r = 0;
+	c->is_child = false;
+	if (r < 0)
+		c->result.error = w->r = r;
+	/* that is no word about the function */
+	if (r < 0 && r != -ETIMEDOUT) {
+		sr_climb_goes_on(c);
+		snprintf(c->result.text, sizeof(c->result.text), "the process for it: %s",
+			 r == -ECHILD ? "killed" : strerror(-r));
+	}
+	if (r == -ETIMEDOUT)
+		c->result.ms += c->env->deadline_ms;
+	if (r == -ETIMEDOUT && !c->reason[0])
+		sr_climb_hangs(c, SR_DEVICES "/%.20s", c->bdf);
+	w->is_done = r < 0 || w->r == 0 || w->r == -ETIMEDOUT || (w->is_vfio && w->r == -EBUSY);
+	/* what VFIO could not, the first rung may */
+	if (!w->is_vfio && w->next < w->ladder->n && is_own(w->ladder->rungs[w->next]))
+		w->next++;
+	w->is_vfio = false;
+	/* nothing has been looked at by a child that did not live */
+	c->is_looked_at = true;
+}
+
+/* Return: false when nobody had anything to try. */
+static bool run_round(struct works *a)
+{
+	size_t n = 0;
+	int r, result = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		a->v[i].is_back = false;
+		a->v[i].is_in_round = has_own_rung(&a->v[i]);
+		n += a->v[i].is_in_round;
+	}
+	if (n == 0)
+		return false;
+	r = cv_child_run(run_own_rungs, a, a->env->deadline_ms + SLACK_MS, &result);
+	if (r == -EIO) /* it died of a signal */
+		r = -ECHILD;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->v[i].is_in_round)
+			take(&a->v[i], r < 0 ? r : result);
+	return true;
+}
+
+/* ---- one after the other ---- */
+
+static bool is_reached(const struct work *from, enum sr_rung rung, const struct work *w)
+{
+	const struct cv_bdf *a = &from->climb.result.bdf, *b = &w->climb.result.bdf;
+
+	if (w == from || !from->bridge[0])
+		return false;
+	if (rung == SR_RUNG_BUS)
+		return strncmp(w->path, from->bridge, strlen(from->bridge)) == 0;
+	return rung == SR_RUNG_SLOT && a->domain == b->domain && a->bus == b->bus &&
+	       a->dev == b->dev;
+}
+
+/*
+ * A bus or slot reset of a neighbour was one of this function, too. Who waited for one has it; who was
+ * reset before has to answer still, and goes on with what its ladder has beyond.
+ */
+static void check_neighbour(struct work *w, enum sr_rung rung)
+{
+	struct sr_climb *c = &w->climb;
+	struct sr_reset_result was = c->result;
+
+	if (w->is_done && c->result.error < 0)
+		return;
+	c->result.rung = rung;
+	while (w->next < w->ladder->n && w->ladder->rungs[w->next] <= rung)
+		w->next++;
+	w->is_done = sr_climb_took(c, 0) == 0 || w->next == w->ladder->n;
+	if (was.error == 0 && c->result.error == 0)
+		c->result.rung = was.rung;
+}
+
+/* Return: false when nobody has anything left to try. */
+static bool climb_next(const struct works *a)
+{
+	struct work *w = NULL;
+	enum sr_rung rung;
+	int r;
+
+	for (size_t i = 0; i < a->n && !w; i++)
+		if (!a->v[i].is_done && a->v[i].next < a->v[i].ladder->n)
+			w = &a->v[i];
+	if (!w)
+		return false;
+	rung = w->ladder->rungs[w->next++];
+	r = sr_climb_rung(&w->climb, rung);
+	w->is_done = r == 0 || r == -ETIMEDOUT;
+	for (size_t i = 0; i < a->n && r != -ENOTTY; i++)
+		if (is_reached(w, rung, &a->v[i]))
+			check_neighbour(&a->v[i], rung);
+	return true;
+}
+
+/* ---- all ---- */
+
+static void run_all(struct works *a)
+{
+	while (run_round(a))
+		;
+	while (climb_next(a))
+		;
+}
+
+static int conclude_all(const struct works *a, struct sr_reset_result *ret, struct cv_error *err)
 {
 	int first = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct sr_climb *c = &works[i].climb;
+	for (size_t i = 0; i < a->n; i++) {
+		struct sr_climb *c = &a->v[i].climb;
 		int r = 0;
 
-		ret[i] = c->result;
 		if (c->result.error < 0)
-			r = sr_climb_conclude(c, works[i].ladder, first < 0 ? NULL : err);
+			r = sr_climb_conclude(c, a->v[i].ladder, first < 0 ? NULL : err);
+		ret[i] = c->result;
 		if (first == 0)
 			first = r;
 	}
@@ -238,8 +295,7 @@ int sr_reset_all(const struct cv_step_env *env, const char *const *bdfs,
 		 struct cv_error *err)
 {
 	size_t size = (n ? n : 1) * sizeof(struct work);
-	struct work *works = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-				  -1, 0);
+	struct works a = { .env = env, .n = n };
 	int r = 0;
 
 	/* nothing is told as reset that was not even tried */
@@ -247,14 +303,15 @@ int sr_reset_all(const struct cv_step_env *env, const char *const *bdfs,
 		ret[i] = (struct sr_reset_result){ .error = -ECANCELED };
 		(void)cv_parse_bdf(bdfs[i], &ret[i].bdf);
 	}
-	if (works == MAP_FAILED)
+	a.v = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (a.v == MAP_FAILED)
 		return cv_fail_errno(err, -ENOMEM, NULL, "cannot reset the functions");
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = prepare(&works[i], env, bdfs[i], &ladders[i], err);
+		r = prepare(&a.v[i], env, bdfs[i], &ladders[i], err);
 	if (r == 0) {
-		run_all(env, works, ladders, n);
-		r = conclude_all(works, n, ret, err);
+		run_all(&a);
+		r = conclude_all(&a, ret, err);
 	}
-	munmap(works, size);
+	munmap(a.v, size);
 	return r;
 }

@@ -73,6 +73,19 @@ static int find_stranger(const struct climb *c, int bridge)
 	return -1;
 }
 
+/* Index of one of ours behind the bridge that does not survive what the rung does there, -1 none. */
+static int find_victim(const struct climb *c, int bridge, enum sr_rung rung)
+{
+	for (size_t i = 0; i < c->inv->n_devs; i++) {
+		const struct sr_reset_rule *rule = sr_reset_rule_find(&c->inv->devs[i]);
+
+		if ((int)i != c->dev && rule && (rule->refused & BIT(rung)) &&
+		    is_below(c->inv, (int)i, bridge))
+			return (int)i;
+	}
+	return -1;
+}
+
 /* What is deeper than the function's own bus would not be bound again after a slot had no power. */
 static bool is_flat(const struct climb *c, int bridge)
 {
@@ -85,14 +98,21 @@ static bool is_flat(const struct climb *c, int bridge)
 static unsigned int rungs_of_bus(const struct climb *c, unsigned int offered)
 {
 	int bridge = c->inv->devs[c->dev].parent;
+	unsigned int rungs = offered & BIT(SR_RUNG_BUS);
 	char bdf[CV_BDF_MAX];
-	int stranger;
+	int stranger, victim;
 
 	if (bridge < 0)
 		return 0;
 	stranger = find_stranger(c, bridge);
+	victim = find_victim(c, bridge, SR_RUNG_BUS);
+	if (victim >= 0)
+		leave_out(c, "bus: %s behind the same bridge does not survive it",
+			  cv_format_bdf(c->inv->devs[victim].bdf, bdf));
+	if (stranger < 0 && victim < 0)
+		return rungs | (is_flat(c, bridge) ? BIT(SR_RUNG_SLOT) : 0);
 	if (stranger < 0)
-		return (offered & BIT(SR_RUNG_BUS)) | (is_flat(c, bridge) ? BIT(SR_RUNG_SLOT) : 0);
+		return 0;
 	leave_out(c, "%s: %s behind the same bridge is in use",
 		  offered & BIT(SR_RUNG_BUS) ? "bus" : "slot",
 		  cv_format_bdf(c->inv->devs[stranger].bdf, bdf));
@@ -140,6 +160,45 @@ static void add(struct sr_ladder *l, unsigned int rungs)
 	for (unsigned int i = 0; i < SR_RUNGS; i++)
 		if (rungs & BIT(i))
 			l->rungs[l->n++] = (enum sr_rung)i;
+}
+
+/* In the order in which the kernel would try them. */
+static void list_methods(const char *offered, unsigned int rungs, char *buf, size_t size)
+{
+	char copy[INV_TEXT], *save = NULL;
+	size_t used = 0;
+
+	buf[0] = '\0';
+	snprintf(copy, sizeof(copy), "%s", offered);
+	for (char *word = strtok_r(copy, " \n", &save); word && used < size;
+	     word = strtok_r(NULL, " \n", &save)) {
+		enum sr_rung rung;
+
+		if (sr_rung_parse(word, &rung) == 0 && (rungs & BIT(rung)))
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "",
+						 word);
+	}
+}
+
+void sr_reset_limit(struct inv_dev *d)
+{
+	const struct sr_reset_rule *rule = sr_reset_rule_find(d);
+	unsigned int offered = parse_methods(d->reset_methods), left;
+
+	d->is_reset_limited = false;
+	d->reset_allowed[0] = '\0';
+	d->reset_why = d->reset_source = NULL;
+	if (!rule)
+		return;
+	left = offered & ~rule->refused;
+	/* a VF is never reset by its bus; anything else without a method that works is, if it can be */
+	if (!left && d->pf < 0 && (rule->refused & BIT(SR_RUNG_BUS))) {
+		d->reset_why = rule->why;
+		d->reset_source = rule->source;
+		return;
+	}
+	d->is_reset_limited = left != offered;
+	list_methods(d->reset_methods, left, d->reset_allowed, sizeof(d->reset_allowed));
 }
 
 void sr_ladder_make(const struct inventory *inv, int dev, const int *ours, size_t n_ours,

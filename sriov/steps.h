@@ -45,6 +45,13 @@
  *                                                      "ready": apply runs post-bind.d, revert
  *                                                      pre-release.d. A hook that fails on the way out
  *                                                      quarantines the functions, the release goes on
+ * "reset"       own     BDF                "flr bus"   nothing is made: while the function is reset these
+ *                                                      ways, the journal has where it stood (with "slot"
+ *                                                      all functions of its device do): driver,
+ *                                                      driver_override, reset_method, how it is found
+ *                                                      again; revert: back there, drivers_autoprobe as well
+ * "reset-method" own    BDF                "flr"       "" none: what VFIO may reset it by when it is opened
+ *                                                      and closed; prior: reset_method
  * sriov_drivers_autoprobe is set by kind "attr-shared" of base/ (path of the attribute, "0").
  * Errno of sriov_numvfs explained: EBUSY, ENOSPC (MSI-X or bus numbers), ERANGE, ENOENT, EIO.
  */
@@ -57,6 +64,8 @@ extern const struct cv_step_ops sr_step_bind;
 extern const struct cv_step_ops sr_step_group_owner;
 extern const struct cv_step_ops sr_step_health;
 extern const struct cv_step_ops sr_step_hooks;
+extern const struct cv_step_ops sr_step_reset;
+extern const struct cv_step_ops sr_step_reset_method;
 
 /** struct sr_vf_net - settings of one VF as its PF reports them; linkstate is enum ifla_vf's: 0 auto, 1
  * on, 2 off */

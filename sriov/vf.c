@@ -103,12 +103,21 @@ static int note_pf(const struct cv_step_env *env, const char *pf, unsigned int *
 	return 0;
 }
 
+/* A count that only stays disturbs nothing: what becomes of the PF meanwhile is not ours to put back. */
 static int record(const struct cv_step_env *env, const char *object, const char *value,
 		  json_t **ret_prior, struct cv_error *err)
 {
-	unsigned int count;
+	struct wish wish = { 0 };
+	unsigned int now = 0;
+	int r = parse_wish(object, value, false, &wish, err);
 
-	return note_pf(env, object, &count, ret_prior, err);
+	if (r == 0)
+		r = note_pf(env, object, &now, ret_prior, err);
+	if (r == 0 && now == wish.count) {
+		json_object_del(*ret_prior, "carrier");
+		json_object_del(*ret_prior, "irqs");
+	}
+	return r;
 }
 
 /* VFs that another count replaces come back as they were, should that fail. */
@@ -363,8 +372,8 @@ static int apply_wish(const struct cv_step_env *env, const char *pf, const struc
 	if (r < 0)
 		return r;
 	r = reach(env, pf, now, wish->count, err);
-	sr_pf_restore(env, pf, prior);
-	return r;
+	sr_pf_restore_irqs(env->root, pf, prior);
+	return r < 0 ? r : sr_pf_has_links(prior);
 }
 
 static int apply(const struct cv_step_env *env, const char *object, const char *value,
@@ -426,9 +435,17 @@ static int revert_wish(const struct cv_step_env *env, const char *pf, const stru
 	r = go_back(env, pf, now, before, wish, err);
 	if (r == 0)
 		r = sr_vfs_restore(env, pf, prior, err);
-	if (r == 0)
-		sr_pf_restore(env, pf, prior);
-	return r;
+	if (r < 0)
+		return r;
+	sr_pf_await_links(env, pf, prior);
+	sr_pf_restore_irqs(env->root, pf, prior);
+	return 0;
+}
+
+/* VFs of several PFs come at the same time: most of it is waiting for hardware. */
+static bool at_once(const struct cv_step_env *env, const char *object)
+{
+	return true;
 }
 
 static int revert(const struct cv_step_env *env, const char *object, const char *value,
@@ -456,6 +473,8 @@ const struct cv_step_ops sr_step_numvfs = {
 	.record = record,
 	.apply = apply,
 	.revert = revert,
+	.settle = sr_pf_await_links,
+	.at_once = at_once,
 };
 
 /* Of its own: what the operator sets is not shared with VMs, who find it there. */
@@ -466,4 +485,6 @@ const struct cv_step_ops sr_step_numvfs_set = {
 	.record = record_set,
 	.apply = apply_set,
 	.revert = revert_set,
+	.settle = sr_pf_await_links,
+	.at_once = at_once,
 };

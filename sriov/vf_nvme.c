@@ -19,6 +19,7 @@
 #define STATUS_NO_COMMAND 0x001
 #define STATUS_BAD_FIELD 0x002
 #define STATUS_ATTACHED 0x118
+#define STATUS_NOT_ATTACHED 0x11a
 #define LIST_BYTES 4096
 #define LIST_ENTRIES 127
 #define ENTRY_BYTES 32
@@ -37,7 +38,7 @@ static const struct {
 	{ 0x00b, "there is no such namespace" },
 	{ STATUS_ATTACHED, "the namespace is attached to the controller already" },
 	{ 0x119, "the namespace is private and attached to another controller" },
-	{ 0x11a, "the namespace is not attached to the controller" },
+	{ STATUS_NOT_ATTACHED, "the namespace is not attached to the controller" },
 	{ 0x11c, "the controller is not of this subsystem" },
 	{ 0x11f, "invalid controller identifier" },
 	{ 0x120, "the secondary controller is in the wrong state" },
@@ -63,7 +64,9 @@ static int errno_of(const struct request *q, int code)
 	if (code == STATUS_NO_COMMAND ||
 	    (code == STATUS_BAD_FIELD && q->cmd.opcode == OPCODE_IDENTIFY))
 		return -EOPNOTSUPP;
-	return code == STATUS_ATTACHED ? -EEXIST : -EIO;
+	if (q->cmd.opcode != OPCODE_ATTACH)
+		return -EIO;
+	return code == STATUS_ATTACHED ? -EEXIST : code == STATUS_NOT_ATTACHED ? -ENOTCONN : -EIO;
 }
 
 static int fail_status(struct cv_error *err, const struct request *q, const char *doing)

@@ -349,7 +349,9 @@ static int detach(const struct cv_step_env *env, const char *object, const struc
 
 	if (r > 0) {
 		r = sr_nvme_attach(t->fd, nsid, cntlid, false, env->deadline_ms, err);
-		if (r == 0)
+		if (r == -ENOTCONN && err)
+			*err = (struct cv_error){ 0 };
+		if (r == 0 || r == -ENOTCONN)
 			r = sr_nvme_is_attached(t->fd, nsid, cntlid, env->deadline_ms, err);
 	}
 	if (r > 0)

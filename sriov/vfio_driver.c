@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "plan/inventory.h"
 #include "sriov/function.h"
 #include "sriov/reserve.h"
 
@@ -114,23 +115,61 @@ static void driver_of(struct cv_sysroot *root, const char *module, char *buf, si
 	snprintf(buf, size, "%s", module);
 }
 
-int sr_vfio_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size,
-		   struct cv_error *err)
+/* @alias: "vfio_pci:v...", "" where there is none */
+static void choose(struct cv_sysroot *root, const char *alias, char *buf, size_t size)
 {
 	_cleanup_(kmod_unrefp) struct kmod_ctx *ctx = NULL;
-	char alias[160], module[64];
-	int r = sr_require(root, bdf, err);
+	char module[64];
+	int r = alias[0] ? open_kmod(root, &ctx) : -ENOENT;
 
-	if (r < 0)
-		return r;
-	r = read_alias(root, bdf, alias, sizeof(alias));
-	if (r == 0)
-		r = open_kmod(root, &ctx);
 	if (r == 0)
 		r = find_variant(ctx, alias, module, sizeof(module));
 	if (r == 0)
 		driver_of(root, module, buf, size);
 	else
 		snprintf(buf, size, "%s", PLAIN_DRIVER);
+}
+
+int sr_vfio_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size,
+		   struct cv_error *err)
+{
+	char alias[160];
+	int r = sr_require(root, bdf, err);
+
+	if (r < 0)
+		return r;
+	if (read_alias(root, bdf, alias, sizeof(alias)) < 0)
+		alias[0] = '\0';
+	choose(root, alias, buf, size);
 	return 0;
+}
+
+/* As the kernel prints modalias of a PCI function. Its subsystem device is in its own config space. */
+void sr_vfio_driver_of_vf(struct cv_sysroot *root, const struct inv_dev *pf, char *buf, size_t size)
+{
+	char alias[160];
+
+	snprintf(alias, sizeof(alias), VFIO_BUS "v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X",
+		 pf->vendor, pf->sriov.vf_device, pf->subvendor, pf->subdevice,
+		 pf->class >> 16 & 0xff, pf->class >> 8 & 0xff, pf->class & 0xff);
+	choose(root, alias, buf, size);
+}
+
+bool sr_host_driver(struct cv_sysroot *root, const char *bdf, char *buf, size_t size)
+{
+	_cleanup_(kmod_module_unref_listp) struct kmod_list *list = NULL;
+	_cleanup_(kmod_module_unrefp) struct kmod_module *mod = NULL;
+	_cleanup_(kmod_unrefp) struct kmod_ctx *ctx = NULL;
+	char path[CV_PATH_MAX], alias[128];
+
+	snprintf(buf, size, "a host driver");
+	if (cv_read_into(root, sr_path(path, bdf, "modalias"), alias, sizeof(alias)) < 0 ||
+	    open_kmod(root, &ctx) < 0 || kmod_module_new_from_lookup(ctx, alias, &list) < 0)
+		return true;
+	if (!list)
+		return false;
+	mod = kmod_module_get_module(list);
+	if (mod)
+		driver_of(root, kmod_module_get_name(mod), buf, size);
+	return true;
 }

@@ -23,6 +23,11 @@ static int fail_address(struct cmd *c, const char *arg)
 	return -EINVAL;
 }
 
+int device_address(struct cmd *c, const char *arg, struct cv_bdf *ret)
+{
+	return cv_parse_bdf(arg, ret) < 0 ? fail_address(c, arg) : 0;
+}
+
 static bool is_among(const struct device_args *a, struct cv_bdf bdf)
 {
 	for (size_t i = 0; i < a->n; i++)
@@ -39,9 +44,10 @@ int device_args(struct cmd *c, struct device_args *ret)
 		return cv_fail_errno(&c->err, -ENOMEM, NULL, "cannot read the arguments");
 	for (; a.n < c->n_args; a.n++) {
 		struct cv_bdf bdf;
+		int r = device_address(c, c->args[a.n], &bdf);
 
-		if (cv_parse_bdf(c->args[a.n], &bdf) < 0)
-			return fail_address(c, c->args[a.n]);
+		if (r < 0)
+			return r;
 		if (is_among(&a, bdf))
 			return cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, "GIVEN_TWICE", c->args[a.n],
 				       "the device is named twice");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* carve device bind and release: devices for VFIO without a guest, for DPDK or SPDK. */
+/* carve device bind: devices for VFIO without a guest, for DPDK or SPDK. */
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -7,31 +7,42 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/quarantine.h"
-#include "plan/device_check.h"
+#include "sriov/function.h"
 #include "sriov/reserve.h"
+#include "tools/apply.h"
+#include "tools/bind_functions.h"
+#include "tools/bind_pages.h"
 #include "tools/device.h"
+#include "tools/device_reset.h"
 #include "tools/device_steps.h"
 #include "tools/operation.h"
 #include "tools/vm.h"
 
 #define DRIVER_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
-/* ---- bind ---- */
-
-/** struct binding - one carve device bind */
+/**
+ * struct binding - one carve device bind
+ * @take, @bdfs: @functions.n
+ * @resets:      the same, NULL without --reset
+ */
 struct binding {
 	struct cmd *c;
-	struct device_args args;
+	struct bind_args args;
+	struct bind_pages pages;
 	struct site site;
 	struct inventory inv;
+	struct bind_functions functions;
 	struct device_take *take;
+	struct cv_bdf *bdfs;
+	struct sr_reset_result *resets;
 	struct cv_step_list steps;
 	const char *driver; /* of --driver, "auto" */
 	const char *user;
 	char name[64];
 	char title[64];
 };
+
+/* ---- the command line ---- */
 
 /* Others give no isolation at all: a process could write to all memory through the device. */
 static int read_driver(struct binding *b)
@@ -63,44 +74,118 @@ static int read_user(struct binding *b)
 	return -ENOENT;
 }
 
-static int choose_drivers(struct binding *b)
+static int read_arguments(struct binding *b)
 {
+	struct cmd *c = b->c;
 	int r = 0;
 
-	b->take = calloc(b->args.n + 1, sizeof(*b->take));
-	if (!b->take)
-		return cv_fail_errno(&b->c->err, -ENOMEM, NULL, "cannot choose drivers");
-	for (size_t i = 0; i < b->args.n && r == 0; i++) {
-		struct device_take *t = &b->take[i];
-		char bdf[CV_BDF_MAX];
+	for (size_t i = 0; i < c->n_args && r == 0; i++) {
+		struct bind_arg arg;
 
-		t->dev = inv_find_dev(&b->inv, b->args.v[i]);
-		cv_format_bdf(b->args.v[i], bdf);
-		if (strcmp(b->driver, "auto") == 0)
-			r = sr_vfio_driver(b->c->root, bdf, t->driver, sizeof(t->driver),
-					   &b->c->err);
-		else
-			snprintf(t->driver, sizeof(t->driver), "%.63s", b->driver);
+		r = bind_arg_read(c, c->args[i], &arg);
+		r = r ?: bind_args_add(c, &b->args, &arg);
+	}
+	r = r ?: read_driver(b);
+	r = r ?: read_user(b);
+	return r ?: bind_pages_read(c, &b->pages);
+}
+
+/* ---- before anything is changed ---- */
+
+static int choose_driver(struct binding *b, struct device_take *t)
+{
+	char bdf[CV_BDF_MAX];
+
+	if (strcmp(b->driver, "auto") != 0)
+		snprintf(t->driver, sizeof(t->driver), "%.63s", b->driver);
+	else if (t->f.dev < 0)
+		sr_vfio_driver_of_vf(b->c->root, &b->inv.devs[t->f.pf], t->driver,
+				     sizeof(t->driver));
+	else
+		return sr_vfio_driver(b->c->root, cv_format_bdf(t->f.bdf, bdf), t->driver,
+				      sizeof(t->driver), &b->c->err);
+	return 0;
+}
+
+static int choose_drivers(struct binding *b)
+{
+	size_t n = b->functions.n;
+	int r = 0;
+
+	b->take = calloc(n + 1, sizeof(*b->take));
+	b->bdfs = calloc(n + 1, sizeof(*b->bdfs));
+	if (!b->take || !b->bdfs)
+		return cv_fail_errno(&b->c->err, -ENOMEM, NULL, "cannot choose drivers");
+	for (size_t i = 0; i < n && r == 0; i++) {
+		b->take[i].f = b->functions.v[i];
+		b->bdfs[i] = b->functions.v[i].bdf;
+		r = choose_driver(b, &b->take[i]);
 	}
 	return r;
 }
 
-static int prepare(struct binding *b)
+static int check(struct binding *b)
 {
 	struct cmd *c = b->c;
-	char bdf[CV_BDF_MAX];
-	int r = cmd_inventory(c, CMD_HOLDERS | CMD_NAMES, NULL, 0, &b->inv);
+	int r = bind_inventory(c, CMD_HOLDERS, &b->args, &b->inv);
 
-	r = r ?: plan_check_devices(&b->inv, &b->site, b->args.v, b->args.n, &c->err);
-	r = r ?: choose_drivers(b);
-	if (r < 0)
-		return r;
-	cv_format_bdf(b->args.v[0], bdf);
-	operation_name(b->name, "dev", b->args.v[0]);
-	snprintf(b->title, sizeof(b->title), b->args.n > 1 ? "bind %s and %zu more" : "bind %s",
-		 bdf, b->args.n - 1);
-	r = device_steps(c->root, &b->inv, b->take, b->args.n, b->user, &b->steps);
-	return r < 0 ? cv_fail_errno(&c->err, r, bdf, "cannot make the steps") : 0;
+	r = r ?: bind_functions(c, &b->inv, &b->args, true, &b->functions);
+	r = r ?: plan_check_functions(&b->inv, &b->site, b->functions.v, b->functions.n, &c->err);
+	if (r == 0 && b->pages.n)
+		r = plan_check_pages(&b->inv, &b->site, b->pages.v, b->pages.n, &c->err);
+	return r ?: choose_drivers(b);
+}
+
+static int make_steps(struct binding *b)
+{
+	const struct device_wish wish = {
+		.inv = &b->inv,
+		.take = b->take,
+		.n = b->functions.n,
+		.pages = b->pages.v,
+		.n_pages = b->pages.n,
+		.user = b->user,
+	};
+	char bdf[CV_BDF_MAX];
+	size_t used;
+	int r;
+
+	cv_format_bdf(b->bdfs[0], bdf);
+	operation_name(b->name, "dev", b->bdfs[0]);
+	used = (size_t)snprintf(b->title, sizeof(b->title), "bind %s", bdf);
+	if (wish.n > 1)
+		snprintf(b->title + used, sizeof(b->title) - used, " and %zu more", wish.n - 1);
+	r = device_steps(&wish, &b->steps);
+	return r < 0 ? cv_fail_errno(&b->c->err, r, bdf, "cannot make the steps") : 0;
+}
+
+/* ---- after ---- */
+
+/* What has just come is in no inventory yet. */
+static int find_again(struct binding *b, struct inventory *inv, int *devs)
+{
+	int r = bind_inventory(b->c, 0, &b->args, inv);
+
+	for (size_t i = 0; i < b->functions.n && r == 0; i++)
+		r = device_find(b->c, inv, b->bdfs[i], &devs[i]);
+	return r;
+}
+
+/* A device that is in no known state is of no use: without its reset nothing was bound. */
+static int reset_all(struct binding *b)
+{
+	_cleanup_inventory_ struct inventory inv = { 0 };
+	_cleanup_free_ int *devs = calloc(b->functions.n + 1, sizeof(*devs));
+	struct cmd *c = b->c;
+	int r;
+
+	b->resets = calloc(b->functions.n + 1, sizeof(*b->resets));
+	if (!devs || !b->resets)
+		r = cv_fail_errno(&c->err, -ENOMEM, b->name, "cannot reset the devices");
+	else
+		r = find_again(b, &inv, devs);
+	r = r ?: device_reset_all(c, &inv, devs, b->functions.n, SR_RUNGS, b->resets);
+	return r < 0 ? apply_give_up(c, r, b->name, operation_undo) : 0;
 }
 
 static json_t *bound_json(const struct binding *b)
@@ -108,15 +193,40 @@ static json_t *bound_json(const struct binding *b)
 	json_t *list = json_array();
 	char bdf[CV_BDF_MAX];
 
-	for (size_t i = 0; list && i < b->args.n; i++) {
-		const struct inv_dev *d = &b->inv.devs[b->take[i].dev];
+	for (size_t i = 0; list && i < b->functions.n; i++) {
+		const struct device_take *t = &b->take[i];
 
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:i}", "bdf",
-						      cv_format_bdf(b->args.v[i], bdf), "driver",
-						      b->take[i].driver, "before", d->driver,
-						      "group", d->group));
+		cv_format_bdf(t->f.bdf, bdf);
+		json_array_append_new(
+			list, json_pack("{s:s,s:s,s:s,s:i}", "bdf", bdf, "driver", t->driver,
+					"before", t->f.dev < 0 ? "" : b->inv.devs[t->f.dev].driver,
+					"group", sr_group(b->c->root, bdf)));
 	}
 	return list;
+}
+
+static json_t *pages_json(const struct binding *b)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < b->pages.n; i++) {
+		const struct cv_lease_pages *p = &b->pages.v[i];
+
+		json_array_append_new(list, json_pack("{s:i,s:I,s:I}", "node", p->node, "page_size",
+						      (json_int_t)p->page_size, "pages",
+						      (json_int_t)p->pages));
+	}
+	return list;
+}
+
+static int report_json(const struct binding *b)
+{
+	json_t *j = json_pack("{s:i,s:s,s:s,s:o,s:o}", "carve_device_bind", 1, "operation", b->name,
+			      "user", b->user, "devices", bound_json(b), "pages", pages_json(b));
+
+	if (j && b->resets)
+		json_object_set_new(j, "resets", device_reset_json(b->resets, b->functions.n));
+	return cmd_print_json(b->c, j);
 }
 
 static int report(const struct binding *b)
@@ -124,13 +234,44 @@ static int report(const struct binding *b)
 	char bdf[CV_BDF_MAX];
 
 	if (b->c->json)
-		return cmd_print_json(b->c, json_pack("{s:i,s:s,s:s,s:o}", "carve_device_bind", 1,
-						      "operation", b->name, "user", b->user,
-						      "devices", bound_json(b)));
-	for (size_t i = 0; i < b->args.n; i++)
-		cmd_print("%s: bound to %s, /dev/vfio/%d\n", cv_format_bdf(b->args.v[i], bdf),
-			  b->take[i].driver, b->inv.devs[b->take[i].dev].group);
+		return report_json(b);
+	for (size_t i = 0; i < b->functions.n; i++) {
+		cv_format_bdf(b->bdfs[i], bdf);
+		cmd_print("%s: bound to %s, /dev/vfio/%d%s%s\n", bdf, b->take[i].driver,
+			  sr_group(b->c->root, bdf), b->resets ? ", reset by " : "",
+			  b->resets ? sr_rung_name(b->resets[i].rung) : "");
+	}
+	if (b->functions.n > 1)
+		cmd_note(b->c, "carve device release %s gives them back", b->name);
 	return 0;
+}
+
+/* ---- bind ---- */
+
+/* Signals wait until devices are bound and reset, or neither. */
+static int bind_locked(struct binding *b)
+{
+	struct operation op = {
+		.title = b->title,
+		.devices = b->bdfs,
+		.n_devices = b->functions.n,
+		.pages = b->pages.v,
+		.n_pages = b->pages.n,
+		.steps = b->steps.v,
+		.n_steps = b->steps.n,
+		.is_held = true,
+		.user = b->user,
+	};
+	struct held_signals held;
+	int r;
+
+	snprintf(op.name, sizeof(op.name), "%s", b->name);
+	apply_hold_signals(&held);
+	r = operation_run_locked(b->c, &op);
+	if (r == 0 && !b->c->dry_run && cmd_flag(b->c, "reset"))
+		r = reset_all(b);
+	apply_let_signals_go(&held, r < 0);
+	return r;
 }
 
 /* The lock is held from before the host is looked at: what is free then is free when it is taken. */
@@ -140,37 +281,31 @@ static int bind_all(struct binding *b)
 	struct cmd *c = b->c;
 	int r = c->dry_run ? 0 : vm_lock(c, &b->site, &lock);
 
-	r = r ?: prepare(b);
-	if (r < 0)
-		return r;
-	struct operation op = {
-		.title = b->title,
-		.devices = b->args.v,
-		.n_devices = b->args.n,
-		.steps = b->steps.v,
-		.n_steps = b->steps.n,
-		.is_held = true,
-		.user = b->user,
-	};
-	snprintf(op.name, sizeof(op.name), "%s", b->name);
-	r = operation_run_locked(c, &op);
+	r = r ?: check(b);
+	r = r ?: make_steps(b);
+	r = r ?: bind_locked(b);
 	return r < 0 || c->dry_run ? r : report(b);
+}
+
+static void binding_done(struct binding *b)
+{
+	free(b->take);
+	free(b->bdfs);
+	free(b->resets);
+	bind_functions_done(&b->functions);
+	cv_step_list_done(&b->steps);
+	inventory_done(&b->inv);
+	site_done(&b->site);
 }
 
 static int run_bind(struct cmd *c)
 {
 	struct binding b = { .c = c };
-	int r = device_args(c, &b.args);
+	int r = read_arguments(&b);
 
-	r = r ?: read_driver(&b);
-	r = r ?: read_user(&b);
 	r = r ?: cmd_site(c, &b.site);
 	r = r ?: bind_all(&b);
-	device_args_done(&b.args);
-	free(b.take);
-	cv_step_list_done(&b.steps);
-	inventory_done(&b.inv);
-	site_done(&b.site);
+	binding_done(&b);
 	return r;
 }
 
@@ -179,231 +314,21 @@ static const struct cmd_option bind_options[] = {
 	  "auto (the default): the variant driver for the device, else vfio-pci; or its name",
 	  false },
 	{ "user", "USER", "who may open the devices, default root", false },
+	{ "pages", "NODE:SIZE=COUNT",
+	  "huge pages for who works with them (0:2M=512); may be repeated", .repeats = true },
+	{ "reset", NULL, "reset all of them at once when they are bound; all or none", false },
 	{ "crash-at", "N", "end by SIGKILL after journal line N (fault injection)", true },
 	{ NULL, NULL, NULL, false },
 };
 
 const struct cmd_verb device_bind = {
 	.name = "bind",
-	.args = "BDF...",
-	.summary = "take devices from the host for VFIO, all or none, until they are released",
+	.args = "BDF|PF=N...",
+	.summary = "take devices, or the first VFs of a PF, for VFIO, all or none, until released",
 	.min_args = 1,
 	.max_args = CMD_MAX_ARGS,
 	.complete = "device",
 	.needs = CMD_NEED_LIVE | CMD_NEED_ROOT,
 	.options = bind_options,
 	.run = run_bind,
-};
-
-/* ---- release ---- */
-
-static int fail_foreign(struct cmd *c, const char *bdf, const char *driver)
-{
-	cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "NOT_OURS", bdf,
-		"the device was not bound by carve device bind");
-	cv_error_found(&c->err, "driver %s, no lease", driver);
-	cv_error_wanted(&c->err, "a device that carve holds");
-	cv_error_hint(&c->err,
-		      "give it back with what bound it (driverctl, dpdk-devbind, or carve device "
-		      "reserve --remove for the next boot)");
-	return -EBUSY;
-}
-
-static int fail_not_held(struct cmd *c, const struct inventory *inv, const struct inv_dev *d)
-{
-	const struct cv_lease *l = inv_device_lease(inv, d->bdf);
-	char bdf[CV_BDF_MAX];
-
-	cv_format_bdf(d->bdf, bdf);
-	if (l) {
-		cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", bdf, "the device is a VM's");
-		cv_error_found(&c->err, "lease of VM %s, user %s", l->name, l->owner.user);
-		cv_error_hint(&c->err, "carve stop %s gives it back", l->name);
-		return -EBUSY;
-	}
-	if (strstr(d->driver, "vfio") || strstr(d->driver, "uio"))
-		return fail_foreign(c, bdf, d->driver);
-	cv_fail(&c->err, -ENOENT, CV_EXIT_NOT_FOUND, "NOT_HELD", bdf, "carve does not hold it");
-	cv_error_found(&c->err, "%s", d->driver[0] ? d->driver : "no driver");
-	cv_error_hint(&c->err, "carve device list shows which devices are held");
-	return -ENOENT;
-}
-
-/* The kernel takes no function back from a group that is open: better nothing is undone than half. */
-static int refuse_open(struct cmd *c, const struct inv_dev *d)
-{
-	char bdf[CV_BDF_MAX];
-
-	if (d->holder_kind != INV_HOLDER_PROCESS)
-		return 0;
-	cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "EBUSY_HOLDER", cv_format_bdf(d->bdf, bdf),
-		"the device is in use");
-	cv_error_found(&c->err, "%s", d->holder);
-	cv_error_wanted(&c->err, "a device nobody uses");
-	cv_error_hint(&c->err, "end that process first; carve device holders %s names all of them",
-		      bdf);
-	return -EBUSY;
-}
-
-/* What carve device bind left: held, or cut off. A change of VFs is not given back, it is recovered. */
-static int refuse_change(struct cmd *c, const struct cv_lease *l, struct cv_bdf bdf)
-{
-	enum operation_rest rest = operation_rest(c, l->name);
-	char text[CV_BDF_MAX];
-
-	if (rest == OPERATION_HELD ||
-	    (rest == OPERATION_UNFINISHED && strncmp(l->name, "dev-", 4) == 0))
-		return 0;
-	cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "NOT_HELD", cv_format_bdf(bdf, text),
-		"the device is part of a change that was not finished");
-	cv_error_found(&c->err, "%s", l->name);
-	cv_error_wanted(&c->err, "a device that was bound by carve device bind");
-	cv_error_hint(&c->err, "carve recover %s", l->name);
-	return -EBUSY;
-}
-
-/* The lease of the operation that holds the device. */
-static int find_lease(struct cmd *c, const struct inventory *inv, struct cv_bdf bdf,
-		      const struct cv_lease **ret)
-{
-	int dev = -1, r = device_find(c, inv, bdf, &dev);
-	char path[CV_PATH_MAX];
-
-	if (r < 0)
-		return r;
-	*ret = inv_device_lease(inv, bdf);
-	if (!*ret || !cv_exists(c->root, operation_path(path, (*ret)->name, "")))
-		return fail_not_held(c, inv, &inv->devs[dev]);
-	r = refuse_change(c, *ret, bdf);
-	return r ?: refuse_open(c, &inv->devs[dev]);
-}
-
-static bool is_given(const struct device_args *args, struct cv_bdf bdf)
-{
-	for (size_t i = 0; i < args->n; i++)
-		if (cv_bdf_cmp(args->v[i], bdf) == 0)
-			return true;
-	return false;
-}
-
-/* What was bound together is undone together: all of it must be meant. */
-static int check_whole(struct cmd *c, const struct cv_lease *l, const struct device_args *args)
-{
-	_cleanup_strv_ struct cv_strv all = { 0 };
-	_cleanup_free_ char *text = NULL;
-	bool is_whole = true;
-	char bdf[CV_BDF_MAX];
-
-	for (size_t i = 0; i < l->n_devices; i++) {
-		is_whole &= is_given(args, l->devices[i]);
-		cv_strv_add(&all, cv_format_bdf(l->devices[i], bdf));
-	}
-	if (is_whole)
-		return 0;
-	text = cv_strv_join(&all, " ");
-	cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, "BOUND_TOGETHER", l->name,
-		"these devices were bound together, and go back together");
-	cv_error_found(&c->err, "only some of them named");
-	cv_error_wanted(&c->err, "%s", text ? text : "all of them");
-	cv_error_hint(&c->err, "carve device release %s", text ? text : "...");
-	return -EINVAL;
-}
-
-/* The operations to release, each once. */
-static int find_operations(struct cmd *c, const struct device_args *args, struct cv_strv *ret)
-{
-	_cleanup_inventory_ struct inventory inv = { 0 };
-	int r = cmd_inventory(c, CMD_HOLDERS, NULL, 0, &inv);
-
-	for (size_t i = 0; i < args->n && r == 0; i++) {
-		const struct cv_lease *l = NULL;
-
-		r = find_lease(c, &inv, args->v[i], &l);
-		r = r ?: check_whole(c, l, args);
-		if (r == 0 && !cv_strv_has(ret, l->name))
-			r = cv_strv_add(ret, l->name);
-	}
-	return r;
-}
-
-/* A release that went through may still have found a device that is not well. */
-static bool is_quarantined(struct cmd *c, struct cv_bdf bdf)
-{
-	struct cv_quarantine q;
-
-	return cv_quarantine_read(c->root, bdf, &q, NULL) != -ENOENT;
-}
-
-static int report_release(struct cmd *c, const struct device_args *args)
-{
-	json_t *list = json_array();
-	char bdf[CV_BDF_MAX];
-
-	for (size_t i = 0; i < args->n; i++) {
-		bool is_bad = is_quarantined(c, args->v[i]);
-
-		cv_format_bdf(args->v[i], bdf);
-		json_array_append_new(list,
-				      json_pack("{s:s,s:b}", "bdf", bdf, "quarantined", is_bad));
-		if (!c->json)
-			cmd_print("%s: given back%s\n", bdf,
-				  is_bad ? ", in quarantine: carve device show tells why" : "");
-	}
-	if (c->json)
-		return cmd_print_json(c, json_pack("{s:i,s:o}", "carve_device_release", 1,
-						   "devices", list));
-	json_decref(list);
-	return 0;
-}
-
-static int print_dry_release(struct cmd *c, const struct cv_strv *names)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < names->n; i++) {
-		json_array_append_new(list, json_string(names->v[i]));
-		if (!c->json)
-			cmd_print("would undo %s\n", names->v[i]);
-	}
-	if (c->json)
-		return cmd_print_json(c, json_pack("{s:i,s:o}", "carve_device_release", 1,
-						   "operations", list));
-	json_decref(list);
-	return 0;
-}
-
-/* Who has a device open, and what holds it, stays so until it is released. */
-static int release_all(struct cmd *c, const struct device_args *args, const struct site *site)
-{
-	_cleanup_close_ int lock = -1;
-	_cleanup_strv_ struct cv_strv names = { 0 };
-	int r = c->dry_run ? 0 : vm_lock(c, site, &lock);
-
-	r = r ?: find_operations(c, args, &names);
-	if (r == 0 && c->dry_run)
-		return print_dry_release(c, &names);
-	for (size_t i = 0; i < names.n && r == 0; i++)
-		r = operation_release_locked(c, names.v[i]);
-	return r < 0 ? r : report_release(c, args);
-}
-
-static int run_release(struct cmd *c)
-{
-	_cleanup_args_ struct device_args args = { 0 };
-	_cleanup_site_ struct site site = { 0 };
-	int r = device_args(c, &args);
-
-	r = r ?: cmd_site(c, &site);
-	return r ?: release_all(c, &args, &site);
-}
-
-const struct cmd_verb device_release = {
-	.name = "release",
-	.args = "BDF...",
-	.summary = "give devices of carve device bind back, as they were",
-	.min_args = 1,
-	.max_args = CMD_MAX_ARGS,
-	.complete = "device",
-	.needs = CMD_NEED_LIVE | CMD_NEED_ROOT,
-	.run = run_release,
 };

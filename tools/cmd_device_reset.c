@@ -11,6 +11,7 @@
 #include "sriov/health.h"
 #include "sriov/reset.h"
 #include "tools/device.h"
+#include "tools/device_reset.h"
 #include "tools/vm.h"
 
 /* ---- reset ---- */
@@ -82,42 +83,6 @@ static int check_one(struct resetting *x, size_t i)
 	return r ?: refuse_used(c, x->names[i], d);
 }
 
-static int keep_rung(struct resetting *x, size_t i)
-{
-	struct sr_ladder *l = &x->ladders[i];
-	char offered[128] = "";
-	size_t used = 0;
-
-	for (size_t k = 0; k < l->n && used < sizeof(offered); k++) {
-		if (l->rungs[k] == x->rung) {
-			l->rungs[0] = x->rung;
-			l->n = 1;
-			return 0;
-		}
-		used += (size_t)snprintf(offered + used, sizeof(offered) - used, "%s%s",
-					 k ? ", " : "", sr_rung_name(l->rungs[k]));
-	}
-	cv_fail(&x->c->err, -ENOTTY, CV_EXIT_PRECONDITION, "NO_SUCH_RUNG", x->names[i],
-		"the device cannot be reset this way");
-	cv_error_found(&x->c->err, "%s%s%s", offered[0] ? offered : "no method",
-		       l->left_out[0] ? "; left out: " : "", l->left_out);
-	cv_error_wanted(&x->c->err, "%s", sr_rung_name(x->rung));
-	cv_error_hint(&x->c->err, "leave --rung out");
-	return -ENOTTY;
-}
-
-static int make_ladders(struct resetting *x)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < x->args.n && r == 0; i++) {
-		sr_ladder_make(&x->inv, x->devs[i], x->devs, x->args.n, &x->ladders[i]);
-		if (x->rung != SR_RUNGS)
-			r = keep_rung(x, i);
-	}
-	return r;
-}
-
 static int print_ladders(struct resetting *x)
 {
 	json_t *list = json_array();
@@ -159,40 +124,31 @@ static void print_result(const char *bdf, const struct sr_reset_result *r)
 /* Printed also when one failed: the others are done. */
 static int print_results(struct resetting *x)
 {
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < x->args.n; i++) {
-		const struct sr_reset_result *r = &x->results[i];
-		const char *rung = r->error == -ECANCELED ? "" : sr_rung_name(r->rung);
-
-		json_array_append_new(list, json_pack("{s:s,s:b,s:s,s:i,s:o}", "bdf", x->names[i],
-						      "ok", r->error == 0, "rung", rung, "ms",
-						      (int)r->ms, "text", cv_json_string(r->text)));
-		if (!x->c->json)
-			print_result(x->names[i], r);
-	}
 	if (x->c->json)
-		return cmd_print_json(x->c, json_pack("{s:i,s:o}", "carve_device_reset", 1,
-						      "devices", list));
-	json_decref(list);
+		return cmd_print_json(x->c,
+				      json_pack("{s:i,s:o}", "carve_device_reset", 1, "devices",
+						device_reset_json(x->results, x->args.n)));
+	for (size_t i = 0; i < x->args.n; i++)
+		print_result(x->names[i], &x->results[i]);
 	return 0;
 }
 
 static int reset_all(struct resetting *x)
 {
-	struct cmd *c = x->c;
-	struct cv_step_env env = { .root = c->root,
-				   .vm = "carve device reset",
-				   .deadline_ms = DEVICE_DEADLINE_MS };
-	int r, printed;
+	int r = device_reset_all(x->c, &x->inv, x->devs, x->args.n, x->rung, x->results), printed;
+	bool is_tried = r == 0;
 
-	/* those that are not even tried */
 	for (size_t i = 0; i < x->args.n; i++)
-		x->results[i] = (struct sr_reset_result){ .bdf = x->args.v[i],
-							  .error = -ECANCELED };
-	r = sr_reset_all(&env, x->names, x->ladders, x->args.n, x->results, &c->err);
-	printed = print_results(x);
+		is_tried |= x->results[i].error != -ECANCELED;
+	printed = is_tried ? print_results(x) : 0;
 	return r < 0 ? r : printed;
+}
+
+static int show_ladders(struct resetting *x)
+{
+	int r = device_reset_ladders(x->c, &x->inv, x->devs, x->args.n, x->rung, x->ladders);
+
+	return r < 0 ? r : print_ladders(x);
 }
 
 static int reset_locked(struct resetting *x, const struct site *site)
@@ -204,10 +160,9 @@ static int reset_locked(struct resetting *x, const struct site *site)
 	r = r ?: cmd_inventory(c, CMD_HOLDERS, NULL, 0, &x->inv);
 	for (size_t i = 0; i < x->args.n && r == 0; i++)
 		r = check_one(x, i);
-	r = r ?: make_ladders(x);
 	if (r < 0)
 		return r;
-	return c->dry_run ? print_ladders(x) : reset_all(x);
+	return c->dry_run ? show_ladders(x) : reset_all(x);
 }
 
 static int run_reset(struct cmd *c)
@@ -231,6 +186,7 @@ static int run_reset(struct cmd *c)
 static const struct cmd_option reset_options[] = {
 	{ "rung", "NAME", "only this way, instead of one after the other", false, false,
 	  "device_specific acpi flr af_flr pm bus slot remove" },
+	{ "crash-at", "N", "end by SIGKILL after journal line N (fault injection)", true },
 	{ NULL, NULL, NULL, false },
 };
 
@@ -265,18 +221,27 @@ static int read_quarantine(struct cmd *c, struct cv_bdf bdf, const char *text,
 	return -ENOENT;
 }
 
-static void check_health(struct cmd *c, const char *bdf, struct sr_verdict *ret)
+/* Return: 0 with a verdict; -errno: this machine could not look. */
+static int check_health(struct cmd *c, const char *bdf, struct sr_verdict *ret)
 {
 	struct sr_health now;
 	int r = sr_health_read(c->root, bdf, DEVICE_DEADLINE_MS, &now);
 
 	if (r == 0) {
 		sr_health_judge(NULL, &now, NULL, ret);
-		return;
+		return 0;
+	}
+	if (!sr_health_is_answer(r)) {
+		cv_fail(&c->err, r, CV_EXIT_PRECONDITION, "EHEALTH_UNREAD", bdf,
+			"the health of the device could not be read");
+		cv_error_found(&c->err, "%s", sr_health_cause(r));
+		cv_error_hint(&c->err, "try again; --force clears it as it is");
+		return r;
 	}
 	*ret = (struct sr_verdict){ .failed = SR_CHECK_CONFIG };
 	snprintf(ret->reason, sizeof(ret->reason), "it does not answer");
 	snprintf(ret->evidence, sizeof(ret->evidence), "%s", strerror(-r));
+	return 0;
 }
 
 /* Whoever asks for it: while the kernel is inside a reset or a probe, nobody can use the function. */
@@ -334,7 +299,9 @@ static int clear_locked(struct cmd *c, struct cv_bdf bdf, const struct site *sit
 	r = r ?: refuse_stuck(c, text);
 	if (r < 0)
 		return r;
-	check_health(c, text, &v);
+	r = check_health(c, text, &v);
+	if (r < 0 && !cmd_flag(c, "force"))
+		return r;
 	if (!v.is_healthy && !cmd_flag(c, "force"))
 		return refuse_unhealthy(c, text, &v);
 	r = c->dry_run ? 0 : cv_quarantine_clear(c->root, bdf, &c->err);

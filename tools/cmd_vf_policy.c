@@ -159,70 +159,6 @@ static int run_show(struct cmd *c)
 
 /* ---- apply ---- */
 
-/** struct result - of all PFs; told is the first error, or the first that left something to recover */
-struct result {
-	json_t *list;
-	int r;
-	struct cv_error error;
-};
-
-static void add_result(struct cmd *c, struct result *res, const char *pf, const struct vf_target *t,
-		       size_t n_steps, int r)
-{
-	json_array_append_new(res->list, json_pack("{s:s,s:i,s:b}", "pf", pf, "count",
-						   (int)t->wanted, "changed", n_steps > 0));
-	if (!c->json && r == 0)
-		cmd_print(n_steps ? "%s: %u VFs, brought to the policy\n"
-				  : "%s: %u VFs, nothing to change\n",
-			  pf, t->wanted);
-	if (r == 0)
-		return;
-	cmd_note(c, "%s: failed: %s", pf, c->err.what);
-	if (!res->r || (c->err.exit == CV_EXIT_PARTIAL && res->error.exit != CV_EXIT_PARTIAL)) {
-		res->r = r;
-		res->error = c->err;
-	}
-}
-
-/* Each PF is a change of its own: one that fails does not keep the others from theirs. */
-static int apply_target(struct cmd *c, const struct vf_host *h, const struct vf_target *t,
-			struct result *res)
-{
-	_cleanup_step_list_ struct cv_step_list s = { 0 };
-	char title[64], bdf[CV_BDF_MAX];
-	int r = vf_steps_make(c, &h->inv, t, 1, &s);
-
-	bdf_of(h, t, bdf);
-	snprintf(title, sizeof(title), "vf policy of %s", bdf);
-	if (r == 0)
-		r = s.n > 0 ? vf_change_make(c, &h->inv, t->dev, title, &s)
-			    : vf_change_check(c, &h->inv, t->dev);
-	add_result(c, res, bdf, t, s.n, r);
-	return r == -EINTR ? r : 0;
-}
-
-static int apply_all(struct cmd *c, const struct vf_host *h, const struct vf_target *targets, int n)
-{
-	struct result res = { .list = json_array() };
-	_cleanup_json_ json_t *list = res.list;
-
-	if (!list)
-		return cv_fail_errno(&c->err, -ENOMEM, NULL, "cannot apply the policy");
-	for (int i = 0; i < n; i++)
-		if (apply_target(c, h, &targets[i], &res) < 0)
-			break;
-	if (res.r < 0) {
-		c->err = res.error;
-		return res.r;
-	}
-	if (c->json)
-		return cmd_print_json(c, json_pack("{s:i,s:O}", "carve_vf_policy_apply",
-						   VF_JSON_VERSION, "pfs", list));
-	if (n == 0)
-		cmd_print("nothing to do: the policy is about no PF of this host\n");
-	return 0;
-}
-
 /* All PFs at once: nothing is written, nothing can fail. */
 static int print_dry_run(struct cmd *c, const struct vf_host *h, const struct vf_target *targets,
 			 int n)
@@ -248,7 +184,8 @@ static int run_apply(struct cmd *c)
 		n = vf_policy_resolve(&h.inv, h.site.vfs, h.site.n_vfs, &targets, &c->err);
 	if (n < 0)
 		return n;
-	return c->dry_run ? print_dry_run(c, &h, targets, n) : apply_all(c, &h, targets, n);
+	return c->dry_run ? print_dry_run(c, &h, targets, n)
+			  : vf_policy_apply(c, &h, targets, (size_t)n);
 }
 
 static const struct cmd_verb policy_apply = {

@@ -20,6 +20,8 @@ struct device_args {
 void device_args_done(struct device_args *a);
 #define _cleanup_args_ __attribute__((cleanup(device_args_done)))
 
+/** device_address() - one argument that is an address. Return: 0, -EINVAL. */
+int device_address(struct cmd *c, const char *arg, struct cv_bdf *ret);
 /** device_args() - Return: 0, -EINVAL (no address, given twice). */
 int device_args(struct cmd *c, struct device_args *ret);
 /** device_find() - Return: 0 with the index of the function, -ENODEV with a hint. */

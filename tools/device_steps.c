@@ -2,126 +2,229 @@
 #include "tools/device_steps.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 
-/** struct making - a list in progress */
-struct making {
-	struct cv_sysroot *root;
-	const struct inventory *inv;
-	const struct device_take *take;
-	size_t n;
-	const char *user;
-	struct cv_step_list l;
-};
-
-static const struct inv_dev *dev_at(const struct making *m, size_t i)
+/* The function as it is, NULL for one to come. */
+static const struct inv_dev *dev_at(const struct device_wish *w, size_t i)
 {
-	return &m->inv->devs[m->take[i].dev];
+	return w->take[i].f.dev < 0 ? NULL : &w->inv->devs[w->take[i].f.dev];
 }
 
-static bool driver_is_new(const struct making *m, size_t i)
+static const char *text_at(const struct device_wish *w, size_t i, char buf[CV_BDF_MAX])
+{
+	return cv_format_bdf(w->take[i].f.bdf, buf);
+}
+
+static bool driver_is_new(const struct device_wish *w, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (strcmp(m->take[k].driver, m->take[i].driver) == 0)
+		if (strcmp(w->take[k].driver, w->take[i].driver) == 0)
 			return false;
 	return true;
 }
 
-static bool group_is_new(const struct making *m, size_t i)
+static bool pf_is_new(const struct device_wish *w, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (dev_at(m, k)->group == dev_at(m, i)->group)
+		if (w->take[k].f.pf == w->take[i].f.pf)
 			return false;
 	return true;
 }
 
-static int add_modules(struct making *m)
+/* The group of a VF to come is known once it is there. */
+static bool group_is_new(const struct device_wish *w, size_t i)
+{
+	const struct inv_dev *d = dev_at(w, i);
+
+	for (size_t k = 0; d && k < i; k++)
+		if (dev_at(w, k) && dev_at(w, k)->group == d->group)
+			return false;
+	return true;
+}
+
+static int add_modules(const struct device_wish *w, struct cv_step_list *l)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < m->n && r == 0; i++)
-		if (driver_is_new(m, i))
-			r = cv_step_list_add(&m->l, "module", m->take[i].driver, "loaded",
+	for (size_t i = 0; i < w->n && r == 0; i++)
+		if (driver_is_new(w, i))
+			r = cv_step_list_add(l, "module", w->take[i].driver, "loaded",
 					     "driver of VFIO");
 	return r;
 }
 
-static int add_health(struct making *m)
+/* ---- VFs ---- */
+
+static unsigned int count_to_come(const struct device_wish *w, int pf)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		n += w->take[i].f.dev < 0 && w->take[i].f.pf == pf;
+	return n;
+}
+
+static int add_autoprobe(const struct device_wish *w, int pf, struct cv_step_list *l)
+{
+	char bdf[CV_BDF_MAX], path[96];
+
+	if (count_to_come(w, pf) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe",
+		 cv_format_bdf(w->inv->devs[pf].bdf, bdf));
+	return cv_step_list_add(l, "attr-shared", path, "0", "no host driver shall touch the VFs");
+}
+
+/* Either all VFs of a PF are to come, or none. */
+static int add_count(const struct device_wish *w, int pf, struct cv_step_list *l)
+{
+	unsigned int n = count_to_come(w, pf);
+	char bdf[CV_BDF_MAX], value[16];
+
+	cv_format_bdf(w->inv->devs[pf].bdf, bdf);
+	snprintf(value, sizeof(value), "%u", n ? n : w->inv->devs[pf].sriov.num);
+	return cv_step_list_add(l, "numvfs", bdf, value, "%s",
+				n ? "VFs to bind" : "its VFs stay while one is bound");
+}
+
+static int add_per_pf(const struct device_wish *w, struct cv_step_list *l,
+		      int (*add)(const struct device_wish *w, int pf, struct cv_step_list *l))
+{
+	int r = 0;
+
+	for (size_t i = 0; i < w->n && r == 0; i++)
+		if (w->take[i].f.pf >= 0 && pf_is_new(w, i))
+			r = add(w, w->take[i].f.pf, l);
+	return r;
+}
+
+/* One kind after the other: counts that follow each other are set at the same time. */
+static int add_vfs(const struct device_wish *w, struct cv_step_list *l)
+{
+	int r = add_per_pf(w, l, add_autoprobe);
+
+	return r ?: add_per_pf(w, l, add_count);
+}
+
+/* ---- pages ---- */
+
+static int add_pages(const struct device_wish *w, struct cv_step_list *l)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < w->n_pages && r == 0; i++) {
+		char size[CV_SIZE_MAX], object[48], pages[24];
+
+		snprintf(object, sizeof(object), "node%d/%s", w->pages[i].node,
+			 cv_format_size(w->pages[i].page_size, size));
+		snprintf(pages, sizeof(pages), "%" PRIu64, w->pages[i].pages);
+		r = cv_step_list_add(l, "hugepages", object, pages,
+				     "memory of who works with the devices");
+	}
+	return r;
+}
+
+/* ---- functions ---- */
+
+static int add_health(const struct device_wish *w, struct cv_step_list *l)
 {
 	char bdf[CV_BDF_MAX];
 	int r = 0;
 
-	for (size_t i = 0; i < m->n && r == 0; i++)
-		r = cv_step_list_add(&m->l, "health", cv_format_bdf(dev_at(m, i)->bdf, bdf),
-				     dev_at(m, i)->driver, "it comes back as good as it was");
+	for (size_t i = 0; i < w->n && r == 0; i++)
+		r = cv_step_list_add(l, "health", text_at(w, i, bdf),
+				     dev_at(w, i) ? dev_at(w, i)->driver : "",
+				     "it comes back as good as it was");
 	return r;
 }
 
-static int add_hooks(struct making *m, const char *object, const char *why)
+static int add_hooks(const struct device_wish *w, const char *object, const char *why,
+		     struct cv_step_list *l)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	_cleanup_free_ char *value = NULL;
 	char bdf[CV_BDF_MAX];
 
-	for (size_t i = 0; i < m->n; i++)
-		if (cv_strv_add(&names, cv_format_bdf(dev_at(m, i)->bdf, bdf)) < 0)
+	for (size_t i = 0; i < w->n; i++)
+		if (cv_strv_add(&names, text_at(w, i, bdf)) < 0)
 			return -ENOMEM;
 	value = cv_strv_join(&names, " ");
-	return value ? cv_step_list_add(&m->l, "hooks", object, value, "%s", why) : -ENOMEM;
+	return value ? cv_step_list_add(l, "hooks", object, value, "%s", why) : -ENOMEM;
 }
 
-/* A function that slept deeply may not wake up under a driver that knows nothing of it. */
-static int add_power(struct making *m)
+/* A function that slept deeply may not wake up under a driver that knows nothing of it. A VF has no
+ * power states of its own (SR-IOV 1.1 section 2.4). */
+static int add_power(const struct device_wish *w, struct cv_step_list *l)
 {
-	char bdf[CV_BDF_MAX], path[CV_PATH_MAX];
+	char bdf[CV_BDF_MAX], path[96];
 	int r = 0;
 
-	for (size_t i = 0; i < m->n && r == 0; i++) {
-		cv_pathf(path, "/sys/bus/pci/devices/%s/d3cold_allowed",
-			 cv_format_bdf(dev_at(m, i)->bdf, bdf));
-		if (cv_exists(m->root, path))
-			r = cv_step_list_add(&m->l, "attr", path, "0",
-					     "it stays awake while nobody uses it");
+	for (size_t i = 0; i < w->n && r == 0; i++) {
+		const struct inv_dev *d = dev_at(w, i);
+
+		if (!d || d->pf >= 0 || !d->has_d3cold)
+			continue;
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/d3cold_allowed",
+			 text_at(w, i, bdf));
+		r = cv_step_list_add(l, "attr", path, "0", "it stays awake while nobody uses it");
 	}
 	return r;
 }
 
-static int add_binding(struct making *m)
+/* Before VFIO has it, which resets what it opens and closes by any method that is left. */
+static int add_reset_methods(const struct device_wish *w, struct cv_step_list *l)
 {
 	char bdf[CV_BDF_MAX];
 	int r = 0;
 
-	for (size_t i = 0; i < m->n && r == 0; i++)
-		r = cv_step_list_add(&m->l, "bind", cv_format_bdf(dev_at(m, i)->bdf, bdf),
-				     m->take[i].driver, "taken from the host");
-	for (size_t i = 0; i < m->n && r == 0; i++)
-		if (group_is_new(m, i))
-			r = cv_step_list_add(&m->l, "group-owner",
-					     cv_format_bdf(dev_at(m, i)->bdf, bdf),
-					     m->user[0] ? m->user : "0", "who may open the group");
+	for (size_t i = 0; i < w->n && r == 0; i++) {
+		const struct inv_dev *d = dev_at(w, i);
+
+		if (d && d->is_reset_limited)
+			r = cv_step_list_add(l, "reset-method", text_at(w, i, bdf),
+					     d->reset_allowed,
+					     "the model does not survive its other resets");
+	}
 	return r;
 }
 
-int device_steps(struct cv_sysroot *root, const struct inventory *inv,
-		 const struct device_take *take, size_t n, const char *user,
-		 struct cv_step_list *ret)
+static int add_binding(const struct device_wish *w, struct cv_step_list *l)
 {
-	struct making m = { .root = root, .inv = inv, .take = take, .n = n, .user = user };
-	int r = add_modules(&m);
+	char bdf[CV_BDF_MAX];
+	int r = 0;
 
-	r = r ?: add_health(&m);
-	r = r ?: add_hooks(&m, "bind", "what the site does before devices change hands");
-	r = r ?: add_power(&m);
-	r = r ?: add_binding(&m);
-	r = r ?: add_hooks(&m, "ready", "what the site does with devices that are ready");
+	for (size_t i = 0; i < w->n && r == 0; i++)
+		r = cv_step_list_add(l, "bind", text_at(w, i, bdf), w->take[i].driver,
+				     "taken from the host");
+	for (size_t i = 0; i < w->n && r == 0; i++)
+		if (group_is_new(w, i))
+			r = cv_step_list_add(l, "group-owner", text_at(w, i, bdf),
+					     w->user[0] ? w->user : "0", "who may open the group");
+	return r;
+}
+
+int device_steps(const struct device_wish *w, struct cv_step_list *ret)
+{
+	struct cv_step_list l = { 0 };
+	int r = add_modules(w, &l);
+
+	r = r ?: add_vfs(w, &l);
+	r = r ?: add_pages(w, &l);
+	r = r ?: add_health(w, &l);
+	r = r ?: add_hooks(w, "bind", "what the site does before devices change hands", &l);
+	r = r ?: add_power(w, &l);
+	r = r ?: add_reset_methods(w, &l);
+	r = r ?: add_binding(w, &l);
+	r = r ?: add_hooks(w, "ready", "what the site does with devices that are ready", &l);
 	if (r < 0) {
-		cv_step_list_done(&m.l);
+		cv_step_list_done(&l);
 		return r;
 	}
-	*ret = m.l;
+	*ret = l;
 	return 0;
 }

@@ -305,4 +305,5 @@ const struct cv_step_ops cmd_step_launch = {
 	.undo = "every process in the VM's cgroup ended",
 	.apply = apply_launch,
 	.revert = revert_launch,
+	.needs_rest = true,
 };

@@ -305,6 +305,8 @@ static int write_lease(struct cmd *c, const struct operation *op, const struct c
 		return 0;
 	snprintf(l.name, sizeof(l.name), "%s", op->name);
 	l.devices = (struct cv_bdf *)(uintptr_t)op->devices; /* only read */
+	l.pages = (struct cv_lease_pages *)(uintptr_t)op->pages;
+	l.n_pages = op->n_pages;
 	return cv_lease_write(c->root, &l, &c->err);
 }
 
@@ -336,6 +338,8 @@ static int make(struct cmd *c, const struct operation *op)
 	r = write_file(c, op, false);
 	r = r ?: write_lease(c, op, &owner);
 	r = r ?: make_steps(c, op, &owner);
+	if (r == 0 && op->work)
+		r = op->work(c, op->ctx);
 	r = r ?: write_file(c, op, true);
 	if (r < 0)
 		return apply_give_up(c, r, op->name, operation_undo);

@@ -6,6 +6,7 @@
 #define CARVE_TOOLS_OPERATION_H
 
 #include "base/bdf.h"
+#include "base/lease.h"
 #include "base/owner.h"
 #include "base/step.h"
 #include "plan/inventory.h"
@@ -18,6 +19,9 @@
  *           of its lease
  * @title:   for messages: "bind 0000:81:10.0"
  * @devices: @n_devices functions it leases, and keeps leased when @is_held
+ * @pages:   @n_pages huge pages that its lease holds beside them
+ * @work:    done with @ctx after the steps, NULL nothing: what the steps only keep the way back of. When it
+ *           fails they are undone
  * @is_held: the journal stays, operation_release() undoes it
  * @user:    who may open what is bound: "" root
  */
@@ -26,8 +30,12 @@ struct operation {
 	const char *title;
 	const struct cv_bdf *devices;
 	size_t n_devices;
+	const struct cv_lease_pages *pages;
+	size_t n_pages;
 	const struct cv_step *steps;
 	size_t n_steps;
+	int (*work)(struct cmd *c, void *ctx);
+	void *ctx;
 	bool is_held;
 	const char *user;
 };

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/lease.h"
 #include "base/parse.h"
 #include "sriov/nvme.h"
 #include "sriov/vf_net.h"
+#include "sriov/vf_users.h"
 #include "tools/operation.h"
 #include "tools/vm.h"
 
@@ -209,6 +211,18 @@ static bool is_touched(const struct inventory *inv, int dev, size_t i)
 	return inv->devs[i].pf == dev && !inv_device_lease(inv, inv->devs[i].bdf);
 }
 
+static int fail_leftover(struct cmd *c, const char *name)
+{
+	char path[CV_PATH_MAX];
+
+	cv_fail(&c->err, -EEXIST, CV_EXIT_BUSY, "OPERATION_EXISTS", name,
+		"an earlier attempt was not finished");
+	cv_error_found(&c->err, "%s", operation_path(path, name, ""));
+	cv_error_wanted(&c->err, "no such leftover");
+	cv_error_hint(&c->err, "carve recover %s undoes what it left", name);
+	return -EEXIST;
+}
+
 int vf_change_check(struct cmd *c, const struct inventory *inv, int dev)
 {
 	char name[64], path[CV_PATH_MAX];
@@ -217,12 +231,68 @@ int vf_change_check(struct cmd *c, const struct inventory *inv, int dev)
 	if (!cv_exists(c->root, operation_path(path, name, "")) ||
 	    operation_rest(c, name) != OPERATION_UNFINISHED)
 		return 0;
-	cv_fail(&c->err, -EEXIST, CV_EXIT_BUSY, "OPERATION_EXISTS", name,
-		"an earlier attempt was not finished");
-	cv_error_found(&c->err, "%s", path);
-	cv_error_wanted(&c->err, "no such leftover");
-	cv_error_hint(&c->err, "carve recover %s undoes what it left", name);
-	return -EEXIST;
+	return fail_leftover(c, name);
+}
+
+/* What the operation leases, into @op->devices, heap. */
+static int add_devices(const struct inventory *inv, int dev, struct operation *op)
+{
+	struct cv_bdf *devices = calloc(inv->n_devs + 1, sizeof(*devices));
+
+	if (!devices)
+		return -ENOMEM;
+	for (size_t i = 0; dev >= 0 && i < inv->n_devs; i++)
+		if (is_touched(inv, dev, i))
+			devices[op->n_devices++] = inv->devs[i].bdf;
+	op->devices = devices;
+	return 0;
+}
+
+static void operation_done(struct operation *op)
+{
+	free((void *)(uintptr_t)op->devices);
+}
+
+/* Without CPUs it is told from a VM's: only the devices can be somebody else's. */
+static int foresee_lease(struct cmd *c, const struct inventory *inv, int dev, const char *name)
+{
+	_cleanup_(operation_done) struct operation op = { 0 };
+	struct cv_lease l = { 0 };
+
+	if (add_devices(inv, dev, &op) < 0)
+		return cv_fail_errno(&c->err, -ENOMEM, name, "cannot look at the leases");
+	snprintf(l.name, sizeof(l.name), "%s", name);
+	l.devices = (struct cv_bdf *)(uintptr_t)op.devices; /* only read */
+	l.n_devices = op.n_devices;
+	return cv_lease_check(c->root, &l, &c->err);
+}
+
+/* Those that another count takes away */
+static int foresee_count(struct cmd *c, const struct inventory *inv, int dev, const char *name,
+			 const struct cv_step_list *s)
+{
+	const struct cv_step_env env = { c->root, name, READ_MS, NULL };
+	const struct inv_dev *pf = &inv->devs[dev];
+	char bdf[CV_BDF_MAX];
+
+	if (pf->sriov.num == 0 || !is_recounted(s, pf->bdf))
+		return 0;
+	return sr_vfs_check_free(&env, cv_format_bdf(pf->bdf, bdf), pf->sriov.num, &c->err);
+}
+
+int vf_change_foresee(struct cmd *c, const struct inventory *inv, int dev,
+		      const struct cv_step_list *s)
+{
+	char name[64], path[CV_PATH_MAX];
+	int r;
+
+	if (s->n == 0)
+		return vf_change_check(c, inv, dev);
+	operation_name(name, "vf", inv->devs[dev].bdf);
+	if (cv_exists(c->root, operation_path(path, name, "")))
+		return fail_leftover(c, name);
+	r = foresee_lease(c, inv, dev, name);
+	return r ?: foresee_count(c, inv, dev, name, s);
 }
 
 static void tell_notes(struct cmd *c, const struct cv_step_list *s)
@@ -240,15 +310,12 @@ static void tell_notes(struct cmd *c, const struct cv_step_list *s)
 int vf_change_make(struct cmd *c, const struct inventory *inv, int dev, const char *title,
 		   const struct cv_step_list *s)
 {
-	_cleanup_free_ struct cv_bdf *devices = calloc(inv->n_devs + 1, sizeof(*devices));
-	struct operation op = { .title = title, .steps = s->v, .n_steps = s->n, .user = "" };
+	_cleanup_(operation_done) struct operation op = {
+		.title = title, .steps = s->v, .n_steps = s->n, .user = ""
+	};
 
-	if (!devices)
+	if (add_devices(inv, dev, &op) < 0)
 		return cv_fail_errno(&c->err, -ENOMEM, title, "cannot change the VFs");
-	for (size_t i = 0; dev >= 0 && i < inv->n_devs; i++)
-		if (is_touched(inv, dev, i))
-			devices[op.n_devices++] = inv->devs[i].bdf;
-	op.devices = devices;
 	if (dev >= 0)
 		operation_name(op.name, "vf", inv->devs[dev].bdf);
 	else

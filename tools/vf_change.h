@@ -44,6 +44,14 @@ void vf_steps_drop_done(struct cmd *c, const struct inventory *inv, struct cv_st
  */
 int vf_change_check(struct cmd *c, const struct inventory *inv, int dev);
 /**
+ * vf_change_foresee() - would vf_change_make() of these steps be refused before it changes anything? By a
+ * leftover, a lease, or whoever needs the VFs that another count takes away
+ * Context: the node lock is held: what holds now holds when the change is made.
+ * Return: 0, what vf_change_make() would fail with.
+ */
+int vf_change_foresee(struct cmd *c, const struct inventory *inv, int dev,
+		      const struct cv_step_list *s);
+/**
  * vf_change_make() - run the steps as one operation, or print them (--dry-run); what a driver does not
  * do of it is told as a note
  * @dev:   PF or VF that it is named after and leases; of a PF its free VFs as well; -1 in a dry run
@@ -54,5 +62,16 @@ int vf_change_check(struct cmd *c, const struct inventory *inv, int dev);
  */
 int vf_change_make(struct cmd *c, const struct inventory *inv, int dev, const char *title,
 		   const struct cv_step_list *s);
+
+/**
+ * vf_policy_apply() - bring all targets to their policy, each as a change of its own: one that fails does
+ * not keep the others from theirs. Nothing is changed when one is sure to be refused.
+ *
+ * Prints what became of each; as JSON also when one failed, but not when nothing was begun.
+ * Context: the node lock is held.
+ * Return: 0; the first error, or the first that left something to recover.
+ */
+int vf_policy_apply(struct cmd *c, const struct vf_host *h, const struct vf_target *targets,
+		    size_t n);
 
 #endif

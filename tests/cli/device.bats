@@ -94,6 +94,11 @@ of() {
 	jq -r ".devices[] | select(.bdf == \"$1\") | $2" <<<"$output"
 }
 
+# steps FILTER: of the last output, as [kind, object, value]
+steps() {
+	jq -c "[.steps[] | select($1) | [.kind, .object, .value]]" <<<"$output"
+}
+
 @test "list has every function but bridges, VFs only when asked for" {
 	device list
 	has "$output" $nic $pf $disk $mate "3/7" "network interface eth0" "mounted on /mnt"
@@ -241,7 +246,7 @@ of() {
 	[[ $(jq -r .carve_operation <<<"$output") == 1 ]]
 	[[ $(jq -r .held <<<"$output") == true ]]
 	[[ $(jq -c '[.steps[] | [.kind, .object, .value]]' <<<"$output") == "[\
-[\"module\",\"vfio-pci\",\"loaded\"],\
+[\"module\",\"vfio-pci\",\"loaded\"],[\"numvfs\",\"$pf\",\"3\"],\
 [\"health\",\"$vf\",\"\"],[\"health\",\"$disk\",\"nvme\"],\
 [\"hooks\",\"bind\",\"$vf $disk\"],\
 [\"bind\",\"$vf\",\"vfio-pci\"],[\"bind\",\"$disk\",\"vfio-pci\"],\
@@ -250,6 +255,71 @@ of() {
 	file sys/devices/pci0000:80/0000:80:01.0/$disk/d3cold_allowed 1
 	device bind $disk --driver mlx5_vfio_pci --dry-run
 	has "$output" "until it is released" d3cold_allowed mlx5_vfio_pci
+	# a VF has no power of its own
+	file sys/devices/pci0000:80/0000:80:00.0/$vf/d3cold_allowed 1
+	device bind $vf --dry-run
+	has_not "$output" d3cold_allowed
+}
+
+@test "bind makes the first VFs of a PF, and would bind all of them or none" {
+	device bind $nic=2 $disk=2 $pf=1 --dry-run --json
+	[[ $(steps '.kind == "attr-shared"') == "[\
+[\"attr-shared\",\"/sys/bus/pci/devices/$nic/sriov_drivers_autoprobe\",\"0\"],\
+[\"attr-shared\",\"/sys/bus/pci/devices/$disk/sriov_drivers_autoprobe\",\"0\"]]" ]]
+	[[ $(steps '.kind == "numvfs"') == "[[\"numvfs\",\"$nic\",\"2\"],\
+[\"numvfs\",\"$disk\",\"2\"],[\"numvfs\",\"$pf\",\"3\"]]" ]]
+	[[ $(jq -c .devices <<<"$output") == "[\"0000:21:10.0\",\"0000:21:10.2\",\
+\"0000:82:00.1\",\"0000:82:00.2\",\"$vf\"]" ]]
+	[[ $(jq -r .name <<<"$output") == dev-0000-21-10-0 ]]
+	[[ $(steps '.kind == "bind"' | jq length) -eq 5 ]]
+	[[ $(steps '.kind == "group-owner"' | jq length) -eq 5 ]]
+	[[ $(steps '.kind == "attr"') == "[]" ]]
+	device bind $nic=all --reset --dry-run --json
+	[[ $(jq '.devices | length' <<<"$output") -eq 7 ]]
+	[[ $(steps '.kind == "numvfs"') == "[[\"numvfs\",\"$nic\",\"7\"]]" ]]
+	# those that are there
+	device bind $pf=3 --dry-run --json
+	[[ $(jq -r '.devices[2]' <<<"$output") == 0000:81:10.4 ]]
+	[[ $(steps '.kind == "attr-shared"') == "[]" ]]
+}
+
+@test "bind refuses VFs that cannot be had" {
+	refused 2 "not a number of VFs" "1 or more" -- bind $nic=0 --dry-run
+	refused 2 "not a number of VFs" -- bind $nic=x --dry-run
+	refused 2 "99 VFs wanted" "at most 7" -- bind $nic=99 --dry-run
+	refused 2 $vf "is a VF itself" "$pf" -- bind $vf=1 --dry-run
+	refused 2 $mate "no SR-IOV" -- bind $mate=1 --dry-run
+	refused 2 $port bridge -- bind $port=1 --dry-run
+	refused 3 0000:ff:00.0 "carve vf list" -- bind 0000:ff:00.0=1 --dry-run
+	refused 2 "no PCI address" -- bind eth0=1 --dry-run
+	refused 5 "3 VFs" "through 0" "carve vf create $pf 4" -- bind $pf=4 --dry-run
+	refused 2 $vf twice -- bind $vf $pf=2 --dry-run
+	refused 2 $nic twice -- bind $nic=1 $nic=2 --dry-run
+	# behind a switch without ACS a VF would join the group of its PF
+	refused 5 $mounted "would join its PF's group" -- bind $mounted=1 --dry-run
+	lease vm1 4-7 0000:21:10.2
+	refused 6 "VM vm1" -- bind $nic=2 --dry-run
+	device bind $nic=1 --dry-run
+	quarantine $nic
+	refused 5 $nic "it hung" -- bind $nic=1 --dry-run
+}
+
+@test "bind brings huge pages of a node" {
+	device bind $disk --pages 1:2M=64 --pages 1:1G=1 --dry-run --json
+	[[ $(steps '.kind == "hugepages"') == \
+		'[["hugepages","node1/2M","64"],["hugepages","node1/1G","1"]]' ]]
+	for bad in x 0:2M 0=5 0:2M=0 0:2M=-1 -1:2M=1 0:2X=1 0:0=1 :2M=1 0:2M=99999999999999999999; do
+		refused 2 "names no huge pages" "NODE:SIZE=COUNT" -- bind $disk --pages $bad --dry-run
+	done
+	refused 2 twice -- bind $disk --pages 1:2M=1 --pages 1:2048K=2 --dry-run
+	refused 3 "no NUMA node 9" "nodes 0, 1" -- bind $disk --pages 9:2M=1 --dry-run
+	refused 3 "of this size" "2M" -- bind $disk --pages 0:64K=1 --dry-run
+	refused 5 "64 free" "hugepagesz=2M" -- bind $disk --pages 1:2M=1000000 --dry-run
+	# what a VM has is not free
+	file run/carve/leases/vm1.json "{\"carve_lease\": 1, \"name\": \"vm1\", \"owner\": $(owner),\
+ \"since\": 1, \"cpus\": \"4\", \"devices\": [], \"pages\": [{\"node\": 1, \"page_size\": 2097152,\
+ \"pages\": 60}]}"
+	refused 5 "4 free" -- bind $disk --pages 1:2M=1000000 --dry-run
 }
 
 @test "bind refuses what cannot be had, before anything is made" {
@@ -301,6 +371,23 @@ of() {
 	refused 6 "VM vm1" "carve stop vm1" -- release $vf --dry-run
 }
 
+@test "release takes the name of what was bound, and the VFs of a PF" {
+	file run/carve/leases/dev-0000-81-10-0.json "{\"carve_lease\": 1, \"owner\": $(owner),\
+ \"name\": \"dev-0000-81-10-0\", \"since\": 1, \"cpus\": \"\", \"pages\": [],\
+ \"devices\": [\"$vf\", \"0000:81:10.2\", \"0000:81:10.4\"]}"
+	file run/carve/operations/dev-0000-81-10-0/operation.json \
+		'{"carve_operation": 1, "name": "dev-0000-81-10-0", "held": true, "complete": true}'
+	for named in dev-0000-81-10-0 $pf=3 $pf=all "$pf=1 0000:81:10.2 0000:81:10.4"; do
+		# shellcheck disable=SC2086 # words
+		device release $named --dry-run
+		[[ $output == "would undo dev-0000-81-10-0" ]]
+	done
+	refused 2 "bound together" "carve device release dev-0000-81-10-0" -- release $pf=2 --dry-run
+	refused 5 $pf "no such VFs" "3 VFs" -- release $pf=5 --dry-run
+	refused 3 dev-x "nothing under this name" -- release dev-x --dry-run
+	refused 2 "no PCI address" -- release dev-../x --dry-run
+}
+
 @test "release leaves a change of VFs that was cut off to recover" {
 	lease vf-0000-81-00-0 "" $vf
 	file run/carve/operations/vf-0000-81-00-0/journal ""
@@ -348,6 +435,39 @@ of() {
 	refused 6 $pf "3 VFs" -- reset $pf --dry-run
 	lease vm1 4-7 $vf
 	refused 6 "VM vm1" "carve stop vm1" -- reset $vf --dry-run
+}
+
+# model HEX: ids of the idle disk, as config space has them
+model() {
+	sed -i "s|^\(b .*/$disk/config \)361b1000|\1$1|" "$machine"
+	grep -q "/$disk/config $1" "$machine"
+}
+
+@test "a model that survives no reset is not given to VFIO, nor reset" {
+	model 0210a174 # 1002:74a1
+	refused 5 $disk "does not survive" MxGPU-Virtualization/issues/25 "reset_method" -- bind $disk --dry-run
+	refused 5 $disk "does not survive" -- bind $vf $disk --dry-run
+	device reset $disk --dry-run
+	has "$output" "$disk: would try nothing"
+	# its VFs do
+	device bind $disk=2 --dry-run
+}
+
+@test "a model that survives some resets is given to VFIO with those alone" {
+	model de104223 # 10de:2342
+	device bind $disk --dry-run --json
+	[[ $(steps '.kind == "reset-method"') == "[[\"reset-method\",\"$disk\",\"flr\"]]" ]]
+	[[ $(jq -c '[.steps[] | select(.kind == "reset-method" or .kind == "bind") | .kind]' \
+		<<<"$output") == '["reset-method","bind"]' ]]
+	device bind $vf --dry-run --json
+	[[ $(steps '.kind == "reset-method"') == "[]" ]]
+}
+
+@test "reset has no options but those that people need" {
+	device reset --help
+	has "$output" --rung
+	has_not "$output" crash-at
+	refused 2 gently "one of" -- reset $vf --rung gently --dry-run
 }
 
 @test "clear tells the reason, and refuses what is not healthy" {

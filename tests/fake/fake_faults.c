@@ -86,8 +86,8 @@ static void count_error(struct fake *f, const struct fake_pci *d)
 
 static int strike(struct fake *f, const struct fake_pci *d, enum fake_fault fault)
 {
-	while (fault == FAKE_BLOCKS)
-		pause();
+	if (fault == FAKE_BLOCKS)
+		fake_hang(f);
 	if (fault == FAKE_DEAD)
 		set(f, d, "config", ALL_ONES);
 	if (fault == FAKE_NARROW)

@@ -12,6 +12,7 @@
 #define BUS "/sys/bus/pci"
 /* What sysfs does not show but the kernel knows; not part of the host's state. */
 #define HIDDEN "/.fake/pci"
+#define PROBES "/.fake/probes"
 
 static bool has(struct fake *f, const char *path)
 {
@@ -41,6 +42,15 @@ const char *fake_pci_bound(struct fake *f, const char *bdf, char buf[64])
 
 	snprintf(buf, 64, "%.63s", text_of(f, text, cv_pathf(path, HIDDEN "/%s/bound", bdf)));
 	return buf;
+}
+
+unsigned int fake_pci_probes(struct fake *f, const char *bdf)
+{
+	char path[CV_PATH_MAX], text[CV_PATH_MAX];
+	uint64_t n = 0;
+
+	cv_parse_u64(text_of(f, text, cv_pathf(path, PROBES "/%s", bdf)), &n);
+	return (unsigned int)n;
 }
 
 static bool is_in_use(struct fake *f, const char *group)
@@ -80,6 +90,8 @@ static void bind_to(struct fake *f, const char *bdf, const char *driver)
 	fake_file(f, cv_pathf(path, HIDDEN "/%s/bound", bdf), driver);
 	if (!strcmp(driver, "vfio-pci"))
 		count_vfio(f, bdf, 1);
+	else
+		fake_filef(f, cv_pathf(path, PROBES "/%s", bdf), "%u", fake_pci_probes(f, bdf) + 1);
 }
 
 static void unbind(struct fake *f, const char *bdf)
@@ -317,6 +329,7 @@ void fake_pci_install(struct fake *f)
 	fake_dir(f, HIDDEN);
 	fake_dir(f, HIDDEN "/groups");
 	fake_file(f, BUS "/drivers_probe", "");
+	fake_file(f, BUS "/drivers_autoprobe", "1");
 	for (size_t i = 0; i < CV_ARRAY_SIZE(hooks); i++)
 		fake_hook(f, &hooks[i]);
 }
@@ -345,7 +358,7 @@ static void add_group(struct fake *f, const struct fake_pci *d, const char *dir)
 void fake_pci_device(struct fake *f, const struct fake_pci *d)
 {
 	static const char *const names[] = { "vendor", "device", "class" };
-	char path[CV_PATH_MAX], dir[CV_PATH_MAX], target[CV_PATH_MAX];
+	char path[CV_PATH_MAX], dir[CV_PATH_MAX], target[CV_PATH_MAX], text[CV_PATH_MAX];
 	const char *ids = d->ids;
 
 	cv_pathf(dir, "/sys/devices/%s/%s", d->bus, d->bdf);
@@ -362,7 +375,8 @@ void fake_pci_device(struct fake *f, const struct fake_pci *d)
 	fake_link(f, cv_pathf(path, BUS "/devices/%s", d->bdf),
 		  cv_pathf(target, "../../../%.400s", dir + strlen("/sys/")));
 	add_group(f, d, dir);
-	probe(f, d->bdf);
+	if (strcmp(text_of(f, text, BUS "/drivers_autoprobe"), "0"))
+		probe(f, d->bdf);
 }
 
 void fake_pci_sriov(struct fake *f, const char *bdf, const struct fake_sriov *s)

@@ -35,7 +35,8 @@ struct fake_sriov {
 
 /**
  * fake_pci_install() - the PCI bus of a fake: drivers/NAME/{bind,unbind}, drivers_probe and
- * sriov_numvfs do what they do on a host, driver_override is honoured
+ * sriov_numvfs do what they do on a host, driver_override and (as since Linux 6.19) drivers_autoprobe
+ * are honoured
  */
 void fake_pci_install(struct fake *f);
 /** fake_pci_driver() - a loaded driver; binding to "vfio-pci" makes /dev/vfio/GROUP. */
@@ -47,6 +48,8 @@ void fake_pci_remove(struct fake *f, const char *bdf);
 void fake_pci_sriov(struct fake *f, const char *bdf, const struct fake_sriov *s);
 /** fake_pci_partial() - the next @times that VFs are made, at most @most come up, and it is no error. */
 void fake_pci_partial(struct fake *f, const char *bdf, unsigned int most, unsigned int times);
+/** fake_pci_probes() - how often a host driver, any but vfio-pci, has got the device. */
+unsigned int fake_pci_probes(struct fake *f, const char *bdf);
 /** fake_pci_bound() - name of the driver a device is bound to, "" for none. */
 const char *fake_pci_bound(struct fake *f, const char *bdf, char buf[64]);
 

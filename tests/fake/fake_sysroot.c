@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +41,8 @@ struct trap {
 };
 
 struct fake {
-	pid_t pid; /* of the test */
+	pid_t pid;	      /* of the test */
+	pthread_mutex_t lock; /* of the operations: children of the test may work at the same time */
 	struct node nodes[N_NODES];
 	size_t n_nodes; /* slots ever used */
 	struct trap writes;
@@ -49,6 +51,38 @@ struct fake {
 	struct fake_hook hooks[N_HOOKS];
 	size_t n_hooks;
 };
+
+/* A child may have been killed with the lock. */
+static struct fake *lock(struct fake *f)
+{
+	if (pthread_mutex_lock(&f->lock) == EOWNERDEAD)
+		pthread_mutex_consistent(&f->lock);
+	return f;
+}
+
+static void unlock(struct fake **held)
+{
+	if (*held)
+		pthread_mutex_unlock(&(*held)->lock);
+	*held = NULL;
+}
+
+#define _cleanup_unlock_ __attribute__((cleanup(unlock), unused))
+
+static int make_lock(struct fake *f)
+{
+	pthread_mutexattr_t a;
+	int r = pthread_mutexattr_init(&a);
+
+	if (r)
+		return -r;
+	pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE);
+	r = pthread_mutex_init(&f->lock, &a);
+	pthread_mutexattr_destroy(&a);
+	return -r;
+}
 
 static int spring(struct trap *t)
 {
@@ -326,6 +360,7 @@ void fake_hook(struct fake *f, const struct fake_hook *hook)
 
 static int op_read(void *ctx, const char *path, char **ret, size_t *ret_len)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	struct node *n = NULL;
 	char *data;
 	int rc = lookup(ctx, path, false, &n);
@@ -364,8 +399,16 @@ static int store(struct node *n, const char *text)
 	return 0;
 }
 
+void fake_hang(struct fake *f)
+{
+	pthread_mutex_unlock(&f->lock);
+	for (;;)
+		pause();
+}
+
 static int op_write(void *ctx, const char *path, const void *data, size_t len)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	char text[DATA_LEN] = "";
 	char real[PATH_LEN] = "";
 	struct fake *f = ctx;
@@ -384,8 +427,8 @@ static int op_write(void *ctx, const char *path, const void *data, size_t len)
 	memcpy(text, data, len);
 	text[strcspn(text, "\n")] = '\0';
 	snprintf(real, sizeof(real), "%s", n->path);
-	while (f->block[0] && (!strcmp(f->block, path) || !strcmp(f->block, real)))
-		pause();
+	if (f->block[0] && (!strcmp(f->block, path) || !strcmp(f->block, real)))
+		fake_hang(f);
 	rc = run_hooks(f, real, text);
 	if (rc)
 		return rc < 0 ? rc : 0;
@@ -394,6 +437,7 @@ static int op_write(void *ctx, const char *path, const void *data, size_t len)
 
 static int op_readlink(void *ctx, const char *path, char **ret)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	struct node *n = NULL;
 	char *target;
 	int rc = lookup(ctx, path, true, &n);
@@ -421,6 +465,7 @@ static const char *name_in(const struct node *n, const char *dir)
 
 static int op_list(void *ctx, const char *path, struct cv_strv *ret)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	_cleanup_strv_ struct cv_strv names = { 0 };
 	struct fake *f = ctx;
 	struct node *dir = NULL;
@@ -443,6 +488,7 @@ static int op_list(void *ctx, const char *path, struct cv_strv *ret)
 
 static int op_stat(void *ctx, const char *path, bool nofollow, struct stat *ret)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	struct node *n = NULL;
 	int rc = lookup(ctx, path, nofollow, &n);
 
@@ -522,6 +568,7 @@ static int create(struct fake *f, const char *path, mode_t mode, struct node **r
 
 static int op_open(void *ctx, const char *path, int flags, mode_t mode)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	struct fake *f = ctx;
 	struct node *n = NULL;
 	int rc = lookup(f, path, flags & O_NOFOLLOW, &n);
@@ -551,6 +598,7 @@ static const struct fake_hook *find_filler(const struct fake *f, const char *pat
 
 static int op_mkdir(void *ctx, const char *path, mode_t mode)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	const struct fake_hook *filler = find_filler(ctx, path);
 	struct node *n = NULL;
 	int rc = create(ctx, path, S_IFDIR | mode, &n);
@@ -564,6 +612,7 @@ static int op_mkdir(void *ctx, const char *path, mode_t mode)
 
 static int op_rmdir(void *ctx, const char *path)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	struct fake *f = ctx;
 	struct node *n = NULL;
 	int rc = spring(&f->changes);
@@ -585,6 +634,7 @@ static int op_rmdir(void *ctx, const char *path)
 
 static int op_unlink(void *ctx, const char *path)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	struct fake *f = ctx;
 	struct node *n = NULL;
 	int rc = spring(&f->changes);
@@ -600,6 +650,7 @@ static int op_unlink(void *ctx, const char *path)
 /* Files only, which is what the callers rename. */
 static int op_rename(void *ctx, const char *from, const char *to)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	char real[PATH_LEN] = "";
 	struct fake *f = ctx;
 	struct node *n = NULL, *old;
@@ -622,6 +673,7 @@ static int op_rename(void *ctx, const char *from, const char *to)
 
 static int op_chown(void *ctx, const char *path, uid_t uid, gid_t gid, mode_t mode)
 {
+	_cleanup_unlock_ struct fake *held = lock(ctx);
 	struct fake *f = ctx;
 	struct node *n = NULL;
 	int rc = spring(&f->changes);
@@ -674,7 +726,9 @@ int fake_new(struct fake **ret, struct cv_sysroot **ret_root)
 		return -ENOMEM;
 	f->pid = getpid();
 	add(f, "/", S_IFDIR | 0755);
-	rc = cv_sysroot_new(&fake_ops, f, ret_root);
+	rc = make_lock(f);
+	if (!rc)
+		rc = cv_sysroot_new(&fake_ops, f, ret_root);
 	if (rc) {
 		munmap(f, sizeof(*f));
 		return rc;

@@ -43,6 +43,8 @@ unsigned int fake_writes(const struct fake *f);
 unsigned int fake_changes(const struct fake *f);
 /** fake_block() - a write to @path never returns; NULL: none does. */
 void fake_block(struct fake *f, const char *path);
+/** fake_hang() - for hooks of a write: it never returns, other processes go on. */
+void __attribute__((noreturn)) fake_hang(struct fake *f);
 
 /**
  * struct fake_hook - what a write, or a new directory, does

@@ -105,16 +105,19 @@ static void die(const struct killer *k)
 	_exit(1);
 }
 
-static void before_change(const struct killer *k)
+/* Return: the number of the change. */
+static unsigned int before_change(const struct killer *k)
 {
-	++*k->n;
-	if (*k->n == k->at && !k->after)
+	unsigned int n = __atomic_add_fetch(k->n, 1, __ATOMIC_RELAXED);
+
+	if (n == k->at && !k->after)
 		die(k);
+	return n;
 }
 
-static int after_change(const struct killer *k, int rc)
+static int after_change(const struct killer *k, unsigned int n, int rc)
 {
-	if (*k->n == k->at && k->after)
+	if (n == k->at && k->after)
 		die(k);
 	return rc;
 }
@@ -128,9 +131,9 @@ static int op_write(void *ctx, const char *path, const void *data, size_t len)
 {
 	const struct killer *k = ctx;
 	_cleanup_free_ char *text = strndup(data, len);
+	unsigned int n = before_change(k);
 
-	before_change(k);
-	return after_change(k, cv_write_str(k->inner, path, text));
+	return after_change(k, n, cv_write_str(k->inner, path, text));
 }
 
 static int op_readlink(void *ctx, const char *path, char **ret)
@@ -151,46 +154,47 @@ static int op_stat(void *ctx, const char *path, bool nofollow, struct stat *ret)
 static int op_open(void *ctx, const char *path, int flags, mode_t mode)
 {
 	const struct killer *k = ctx;
+	unsigned int n;
 
 	if (!(flags & O_CREAT))
 		return cv_open(k->inner, path, flags, mode);
-	before_change(k);
-	return after_change(k, cv_open(k->inner, path, flags, mode));
+	n = before_change(k);
+	return after_change(k, n, cv_open(k->inner, path, flags, mode));
 }
 
 static int op_mkdir(void *ctx, const char *path, mode_t mode)
 {
 	const struct killer *k = ctx;
+	unsigned int n = before_change(k);
 
-	before_change(k);
-	return after_change(k, cv_mkdir(k->inner, path, mode));
+	return after_change(k, n, cv_mkdir(k->inner, path, mode));
 }
 
 static int op_rmdir(void *ctx, const char *path)
 {
 	const struct killer *k = ctx;
+	unsigned int n = before_change(k);
 
-	before_change(k);
-	return after_change(k, cv_rmdir(k->inner, path));
+	return after_change(k, n, cv_rmdir(k->inner, path));
 }
 
 static int op_unlink(void *ctx, const char *path)
 {
 	const struct killer *k = ctx;
+	unsigned int n = before_change(k);
 
-	before_change(k);
-	return after_change(k, cv_unlink(k->inner, path));
+	return after_change(k, n, cv_unlink(k->inner, path));
 }
 
 static int op_rename(void *ctx, const char *from, const char *to)
 {
 	const struct killer *k = ctx;
 	char old[CV_PATH_MAX], new[CV_PATH_MAX];
+	unsigned int n = before_change(k);
 
-	before_change(k);
 	cv_pathf(old, "%s%s", k->dir, from);
 	cv_pathf(new, "%s%s", k->dir, to);
-	return after_change(k, rename(old, new) < 0 ? -errno : 0);
+	return after_change(k, n, rename(old, new) < 0 ? -errno : 0);
 }
 
 static void op_close(void *ctx)

@@ -121,6 +121,23 @@ static void test_lock_is_not_inherited(void **state)
 	assert_int_equal(fcntl(locked, F_GETFD), FD_CLOEXEC);
 }
 
+/* Workers are gone before anybody else has the lock. */
+static void test_workers_keep_locks(void **state)
+{
+	_cleanup_close_ int locked = memfd_create("locked", MFD_CLOEXEC);
+	void *const args[] = { &locked, &locked };
+	int results[2] = { 4711, 4711 };
+
+	assert_true(locked >= 0);
+	assert_int_equal(flock(locked, LOCK_EX), 0);
+	assert_int_equal(cv_workers_run(is_open, args, 2, 5000, results), 0);
+	assert_int_equal(results[0], 1);
+	assert_int_equal(results[1], 1);
+	assert_int_equal(cv_children_run(is_open, args, 2, 5000, results), 0);
+	assert_int_equal(results[0], 0);
+	assert_int_equal(results[1], 0);
+}
+
 struct job {
 	int (*fn)(void *arg);
 	void *arg;
@@ -159,6 +176,7 @@ int main(void)
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_lock_is_not_inherited),
+		cmocka_unit_test(test_workers_keep_locks),
 		cmocka_unit_test(test_many),
 	};
 

@@ -357,6 +357,189 @@ static void what_others_own_is_not_run(void **state)
 	assert_false(has_out(s, "a"));
 }
 
+/* A directory @name below the root with an executable in it that writes to /out/linked. */
+static void add_place(struct site *s, const char *name, mode_t mode)
+{
+	char path[CV_PATH_MAX];
+
+	cv_pathf(path, "%s/tool", name);
+	temp_root_file(&s->t, path, "#!/bin/sh\necho ${0##*/} >$OUT/linked\n");
+	set_mode(s, path, 0755);
+	set_mode(s, name, mode);
+}
+
+static void add_link(struct site *s, const char *path, const char *target)
+{
+	char file[CV_PATH_MAX];
+
+	cv_pathf(file, "%s%s", s->t.dir, path);
+	(void)unlink(file);
+	assert_int_equal(symlink(target, file), 0);
+}
+
+/* Links are inside the root, whatever they say. */
+static void a_link_to_a_safe_place_is_run(void **state)
+{
+	static const char *const targets[] = { "/opt/site/tool", "../../../../opt/./site/tool",
+					       "/../opt/site/../site//tool" };
+	struct site *s = *state;
+
+	add_place(s, "/opt/site", 0755);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(targets); i++) {
+		add_link(s, PRE_BIND "/10-a", targets[i]);
+		assert_int_equal(run(s), 1);
+		assert_out(s, "linked", "tool");
+		assert_int_equal(cv_unlink(s->t.root, "/out/linked"), 0);
+	}
+	add_link(s, "/opt/alias", "site");
+	add_link(s, PRE_BIND "/10-a", "/opt/alias/tool");
+	assert_int_equal(run(s), 1);
+	assert_out(s, "linked", "tool");
+}
+
+/* Who may write to a directory of the way chooses what is run, and /tmp is no better for being sticky. */
+static void a_link_through_what_others_can_write_is_not_run(void **state)
+{
+	static const struct {
+		const char *dir, *link, *target;
+		mode_t mode;
+	} rows[] = {
+		{ "/home/alice", PRE_BIND "/10-a", "/home/alice/tool", 0777 },
+		{ "/home/alice", PRE_BIND "/10-a", "/home/alice/tool", 0775 },
+		{ "/home/alice", PRE_BIND "/10-a", "/home/alice/tool", 01777 },
+		{ "/home/alice", PRE_BIND "/10-a", "/home/alice/bin/tool", 0777 },
+		{ "/home/alice", PRE_BIND "/10-a", "/home/alice/../../opt/tool", 01777 },
+	};
+	struct site *s = *state;
+
+	add_place(s, "/home/alice/bin", 0755);
+	add_place(s, "/opt", 0755);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rows); i++) {
+		add_place(s, rows[i].dir, rows[i].mode);
+		add_link(s, rows[i].link, rows[i].target);
+		assert_int_equal(run(s), -EPERM);
+		assert_string_equal(s->err.code, "EHOOK_OWNER");
+		assert_string_equal(s->err.object, rows[i].dir);
+	}
+	assert_false(has_out(s, "linked"));
+}
+
+/* The stage's directory, and what is above it. */
+static void a_directory_that_is_a_link_is_followed_as_carefully(void **state)
+{
+	struct site *s = *state;
+
+	add_place(s, "/srv/hooks", 0755);
+	assert_int_equal(cv_remove_tree(s->t.root, PRE_BIND), 0);
+	add_link(s, PRE_BIND, "/srv/hooks");
+	assert_int_equal(run(s), 1);
+	assert_out(s, "linked", "tool");
+	set_mode(s, "/srv", 01777);
+	assert_int_equal(run(s), -EPERM);
+	assert_string_equal(s->err.object, "/srv");
+	set_mode(s, "/srv", 0755);
+	set_mode(s, "/etc/carve", 0777);
+	assert_int_equal(run(s), -EPERM);
+	assert_string_equal(s->err.object, "/etc/carve");
+	set_mode(s, "/etc/carve", 0755);
+	set_mode(s, "/", 0777);
+	assert_int_equal(run(s), -EPERM);
+	assert_string_equal(s->err.object, "/");
+}
+
+/* What is to scrub a device must not be passed over because its directory is not mounted. */
+static void a_link_to_nothing_is_a_failure(void **state)
+{
+	struct site *s = *state;
+
+	add_link(s, PRE_BIND "/10-a", "/opt/no/such");
+	assert_int_equal(run(s), -ENOLINK);
+	assert_string_equal(s->err.object, PRE_BIND "/10-a");
+	add_link(s, PRE_BIND "/10-a", "10-a");
+	assert_int_equal(run(s), -ELOOP);
+	assert_int_equal(cv_remove_tree(s->t.root, PRE_BIND), 0);
+	add_link(s, PRE_BIND, "/srv/hooks");
+	assert_int_equal(run(s), -ENOLINK);
+	assert_non_null(strstr(s->err.found, "/srv"));
+}
+
+static void copy_program(struct site *s, const char *from, const char *path)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int out = cv_open(s->t.root, path, O_WRONLY | O_CREAT, 0755);
+	struct stat st;
+
+	assert_int_equal(fstat(in, &st), 0);
+	text = malloc((size_t)st.st_size);
+	assert_int_equal(read(in, text, (size_t)st.st_size), st.st_size);
+	assert_int_equal(write(out, text, (size_t)st.st_size), st.st_size);
+}
+
+/* No script: run by its descriptor. */
+static void a_program_is_run_as_well(void **state)
+{
+	struct site *s = *state;
+
+	add_link(s, PRE_BIND "/10-a", "../../../../bin/true");
+	assert_int_equal(run(s), -ENOLINK); /* that is of another root */
+	assert_int_equal(cv_mkdir_p(s->t.root, "/bin", 0755), 0);
+	copy_program(s, "/bin/true", "/bin/true");
+	assert_int_equal(run(s), 1);
+	assert_int_equal(cv_unlink(s->t.root, "/bin/true"), 0);
+	copy_program(s, "/bin/false", "/bin/true");
+	assert_int_equal(run(s), -EIO);
+	assert_string_equal(s->err.found, "exit status 1: it said nothing");
+}
+
+static int open_tool(struct site *s, const char *path, char file[CV_PATH_MAX])
+{
+	int fd = cv_open(s->t.root, path, O_PATH | O_NOFOLLOW, 0);
+
+	assert_true(fd >= 0);
+	cv_pathf(file, "%s%s", s->t.dir, path);
+	return fd;
+}
+
+/* What was checked runs, or nothing does. */
+static void what_takes_its_place_is_not_run(void **state)
+{
+	_cleanup_free_ struct cv_hook_end *end = calloc(1, sizeof(*end));
+	struct site *s = *state;
+	_cleanup_close_ int fd = -1;
+	char file[CV_PATH_MAX], moved[CV_PATH_MAX + 8];
+
+	add_hook(s, "10-a", "exit 0");
+	fd = open_tool(s, PRE_BIND "/10-a", file);
+	assert_int_equal(cv_hook_exec(fd, file, s->h.env.v, 20000, end), 0);
+	assert_int_equal(end->status, 0);
+	snprintf(moved, sizeof(moved), "%s.old", file);
+	assert_int_equal(rename(file, moved), 0);
+	add_hook(s, "10-a", "touch $OUT/evil");
+	assert_int_equal(cv_hook_exec(fd, file, s->h.env.v, 20000, end), 0);
+	assert_int_equal(end->status, 127);
+	assert_non_null(strstr(end->output, "Stale"));
+	assert_false(has_out(s, "evil"));
+}
+
+static void what_others_own_on_the_way_is_not_followed(void **state)
+{
+	struct site *s = *state;
+	char file[CV_PATH_MAX];
+
+	if (geteuid() != 0) {
+		print_message("# SKIP: only root can give a directory away\n");
+		skip();
+	}
+	add_place(s, "/home/alice", 0755);
+	add_link(s, PRE_BIND "/10-a", "/home/alice/tool");
+	assert_int_equal(chown(cv_pathf(file, "%s/home/alice", s->t.dir), 65534, (gid_t)-1), 0);
+	assert_int_equal(run(s), -EPERM);
+	assert_string_equal(s->err.object, "/home/alice");
+	assert_non_null(strstr(s->err.found, "owner 65534"));
+	assert_false(has_out(s, "linked"));
+}
+
 static void there_may_not_be_too_many(void **state)
 {
 	struct site *s = *state;
@@ -404,6 +587,13 @@ int main(void)
 		with_site(the_end_of_much_output_is_quoted),
 		with_site(what_others_can_write_is_not_run),
 		with_site(what_others_own_is_not_run),
+		with_site(a_link_to_a_safe_place_is_run),
+		with_site(a_link_through_what_others_can_write_is_not_run),
+		with_site(a_directory_that_is_a_link_is_followed_as_carefully),
+		with_site(a_link_to_nothing_is_a_failure),
+		with_site(a_program_is_run_as_well),
+		with_site(what_takes_its_place_is_not_run),
+		with_site(what_others_own_on_the_way_is_not_followed),
 		with_site(there_may_not_be_too_many),
 		cmocka_unit_test(a_fake_host_runs_nothing),
 	};

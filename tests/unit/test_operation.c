@@ -75,15 +75,16 @@ static void make_bind(struct host *h, struct bind *b)
 {
 	static const char *const names[] = { DISK, MATE };
 	struct device_take take[2] = { 0 };
+	const struct device_wish wish = { .inv = &b->inv, .take = take, .n = 2, .user = "" };
 
 	*b = (struct bind){ .c = cmd_on(h->root) };
 	read_inventory(h, &b->inv);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(cv_parse_bdf(names[i], &b->devices[i]), 0);
-		take[i].dev = inv_find_dev(&b->inv, b->devices[i]);
+		assert_int_equal(plan_find_function(&b->inv, b->devices[i], &take[i].f, NULL), 0);
 		snprintf(take[i].driver, sizeof(take[i].driver), "vfio-pci");
 	}
-	assert_int_equal(device_steps(h->root, &b->inv, take, 2, "", &b->steps), 0);
+	assert_int_equal(device_steps(&wish, &b->steps), 0);
 	b->op = (struct operation){ .title = "bind",
 				    .devices = b->devices,
 				    .n_devices = 2,

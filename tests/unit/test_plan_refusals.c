@@ -532,12 +532,47 @@ static void a_vf_needs_no_reset_method(void **state)
 	bench_done(&b);
 }
 
+/* VFIO resets what it opens: a model that dies of it is refused, one that survives some gets those. */
+static void a_model_that_dies_of_resets_is_refused(void **state)
+{
+	struct cv_error err = { 0 };
+	struct plan plan;
+	struct bench b;
+	bool is_limited = false;
+
+	(void)state;
+	bench_init(&b);
+	ib_want_bdf(&b.spec, IB_NVME);
+	ib_dev(&b.inv, IB_NVME)->reset_why = "it dies";
+	ib_dev(&b.inv, IB_NVME)->reset_source = "https://example.org/25";
+	assert_int_equal(bench_plan(&b, &plan, &err), -EPERM);
+	assert_string_equal(err.code, "RESET_FATAL");
+	assert_non_null(strstr(err.what, "it dies"));
+	assert_string_equal(err.hint, "https://example.org/25");
+	ib_dev(&b.inv, IB_NVME)->reset_why = NULL;
+	ib_dev(&b.inv, IB_NVME)->is_reset_limited = true;
+	snprintf(ib_dev(&b.inv, IB_NVME)->reset_allowed, INV_TEXT, "flr");
+	assert_int_equal(bench_plan(&b, &plan, &err), 0);
+	for (size_t i = 0; i < plan.n_steps; i++) {
+		/* before VFIO has it */
+		if (strcmp(plan.steps[i].kind, "bind") == 0)
+			assert_true(is_limited);
+		is_limited |= strcmp(plan.steps[i].kind, "reset-method") == 0 &&
+			      strcmp(plan.steps[i].object, IB_NVME) == 0 &&
+			      strcmp(plan.steps[i].value, "flr") == 0;
+	}
+	assert_true(is_limited);
+	plan_done(&plan);
+	bench_done(&b);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_is_refused_in_full),
 		cmocka_unit_test(accept_lifts_one_risk),
 		cmocka_unit_test(a_vf_needs_no_reset_method),
+		cmocka_unit_test(a_model_that_dies_of_resets_is_refused),
 		cmocka_unit_test(a_class_passes_over_what_is_refused),
 	};
 

@@ -519,6 +519,27 @@ static void shared_group_is_taken_whole(void **state)
 	assert_string_equal(b->err.object, IB_SW_NVME);
 }
 
+/* What goes with a device is looked at, told to the site's hooks and bound as the device itself, once. */
+static void group_mate_is_treated_as_its_device(void **state)
+{
+	static const char both[] = IB_SW_NVME " " IB_SW_IVSHMEM;
+	struct bench *b = *state;
+
+	ib_emulated(&b->inv, false);
+	b->specs[0] = ib_spec("a", 1, IB_1G, IB_2M);
+	ib_want_bdf(&b->specs[0], IB_SW_NVME)->accept = SPEC_ACCEPT_SHARED_GROUP;
+	make_ok(b, 1);
+	const struct plan *p = &b->plans[0];
+	assert_int_equal(count_steps(p, "health"), 2);
+	assert_true(has_step(p, "health", IB_SW_NVME, "nvme"));
+	assert_true(has_step(p, "health", IB_SW_IVSHMEM, ""));
+	assert_true(has_step(p, "hooks", "bind", both));
+	assert_true(has_step(p, "hooks", "ready", both));
+	assert_int_equal(count_steps(p, "bind"), 2);
+	assert_true(has_step(p, "bind", IB_SW_IVSHMEM, "vfio-pci"));
+	assert_int_equal(count_steps(p, "group-owner"), 1);
+}
+
 /* A GPU and its audio function: who names all members by address has nobody to share with. */
 static void a_group_named_in_full_is_not_shared(void **state)
 {
@@ -727,6 +748,7 @@ int main(void)
 		TEST(page_sizes_are_counted_apart),
 		TEST(vf_count_covers_all_plans),
 		TEST(shared_group_is_taken_whole),
+		TEST(group_mate_is_treated_as_its_device),
 		TEST(a_group_named_in_full_is_not_shared),
 		TEST(unknown_nodes_are_said),
 		TEST(allowance_limits_cpus_and_memory),
