@@ -16,9 +16,12 @@
 #define LEGACY_SECTIONS 16	   /* QEMU maps RAM below 1 MiB in pieces (PAM registers) */
 #define MAPS_PER_DEVICE INV_MAX_BARS
 
-/* QEMU: pc_q35_init(), pc_memory_init() and pc_max_used_gpa() of hw/i386 (7.1 and later). */
+/* QEMU: pc_q35_init(), pc_memory_init() and pc_max_used_gpa() of hw/i386 (7.1 and later); 32-bit BARs
+ * after SeaBIOS's ECAM, up to the I/O APIC. Native: vmm/core/layout.h. */
 static const struct map_backend backends[] = {
-	{ "qemu", 0xb0000000, 0x80000000, 0xb0000000, MAP_HOLE64_DEFAULT, true },
+	{ "qemu", 0xb0000000, 0x80000000, 0xb0000000, 0xc0000000, 0xfec00000, MAP_HOLE64_DEFAULT,
+	  true, true },
+	{ "native", 0xc0000000, 0xc0000000, 0xc0000000, 0xc0000000, 0xe0000000, 0, true, false },
 };
 
 /* ---- sizes ---- */
@@ -320,7 +323,8 @@ static int limit_bits(struct map *m)
 {
 	unsigned int have = m->p->inv->host.phys_bits;
 
-	if (!is_amd(m) || (have && have != AMD_HOLE_BITS) || m->plan->phys_bits >= AMD_HOLE_BITS)
+	if (!m->vmm->fills_top || !is_amd(m) || (have && have != AMD_HOLE_BITS) ||
+	    m->plan->phys_bits >= AMD_HOLE_BITS)
 		return 0;
 	m->plan->phys_bits_limit = AMD_HOLE_BITS - 1;
 	return plan_add_reason(m->plan, "memory map",

@@ -13,15 +13,18 @@
  * struct map_backend - where a VMM puts things; one row of each
  * @low_many:    RAM below 4 GiB ends here when the guest has @many bytes or more
  * @low_few:     ... and here when it has less
+ * @mmio32, @mmio32_end: where BARs below 4 GiB lie
  * @hole64:      64-bit PCI hole that is there even without large BARs
  * @amd_moves:   on AMD hosts all that lies above 4 GiB moves to 1 TiB, when it would reach the
  *               HyperTransport range
+ * @fills_top:   its firmware puts BARs at the top of the address space, wherever the plan would have them
  */
 struct map_backend {
 	const char *name;
 	uint64_t many, low_many, low_few;
+	uint64_t mmio32, mmio32_end;
 	uint64_t hole64;
-	bool amd_moves;
+	bool amd_moves, fills_top;
 };
 
 /** struct map_region - what a device's group reserves; @dev is the inventory index, -1: the platform */

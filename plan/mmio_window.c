@@ -9,8 +9,6 @@
 
 #define MAX_BITS 57 /* of MAP_ADDRESS_MAX */
 #define GIB (1ULL << 30)
-#define MMIO32_START 0xc0000000ULL /* q35 under SeaBIOS: the ECAM lies below */
-#define MMIO32_END 0xfec00000ULL   /* I/O APIC, HPET, MSI follow */
 
 unsigned int map_bits(uint64_t end)
 {
@@ -152,7 +150,7 @@ static int check_phys_bits(struct map *m)
 
 static int check_mmio32(struct map *m)
 {
-	uint64_t need = 0, room = MMIO32_END - MMIO32_START;
+	uint64_t need = 0, room = m->vmm->mmio32_end - m->vmm->mmio32;
 	char want[CV_SIZE_MAX], have[CV_SIZE_MAX];
 
 	for (size_t i = 0; i < m->plan->n_devices; i++)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "plan/apic_id.h"
 #include "plan/guest_tables.h"
 
 /* pxb devices on pcie.0: a slot per guest node; q35 itself has functions in slot 0x1f. */
@@ -28,37 +29,6 @@ static char *escaped(const char *s)
 	return out;
 }
 
-static unsigned int width_of(int count)
-{
-	unsigned int bits = 0;
-
-	while (1 << bits < count)
-		bits++;
-	return bits;
-}
-
-/* The highest APIC ID: each level has a field of its own, as wide as its largest number
- * (x86_apicid_from_topo_ids() of QEMU, Intel SDM vol. 3 section 10.9.1). */
-static unsigned int highest_apic_id(const struct plan *p)
-{
-	unsigned int core = width_of(p->threads), die = core + width_of(p->cores);
-	unsigned int package = die + width_of(p->dies);
-
-	return (unsigned int)(p->packages - 1) << package | (unsigned int)(p->dies - 1) << die |
-	       (unsigned int)(p->cores - 1) << core | (unsigned int)(p->threads - 1);
-}
-
-/*
- * APIC IDs above 254 need x2APIC, and interrupts of devices that reach them: 8 bits of an MSI address
- * name a CPU. Without an IOMMU in the guest that is the extended destination ID of KVM (7 more bits:
- * Documentation/virt/kvm/x86/cpuid.rst, KVM_FEATURE_MSI_EXT_DEST_ID), which QEMU offers only with the
- * I/O APIC in user space (kvm_arch_get_supported_cpuid() of target/i386/kvm: kvm_irqchip_is_split()).
- */
-static bool needs_ext_dest_id(const struct plan *p)
-{
-	return highest_apic_id(p) > 254;
-}
-
 static uint64_t memory_of(const struct plan *p)
 {
 	uint64_t total = 0;
@@ -75,7 +45,9 @@ static int machine_options(const struct plan *p, struct cv_strv *a)
 
 	if (r == 0 && p->low_limit < map_low_default(memory_of(p)))
 		r = cv_strv_addf(&o, "max-ram-below-4g=%llu", (unsigned long long)p->low_limit);
-	if (r == 0 && needs_ext_dest_id(p))
+	/* QEMU offers the extended destination ID only with the I/O APIC in user space
+	 * (kvm_arch_get_supported_cpuid() of target/i386/kvm: kvm_irqchip_is_split()). */
+	if (r == 0 && plan_needs_ext_dest_id(p))
 		r = cv_strv_add(&o, "kernel-irqchip=split");
 	_cleanup_free_ char *text = r ? NULL : cv_strv_join(&o, ",");
 	if (!text)
@@ -109,7 +81,7 @@ static int cpu_model(const struct plan *p, struct cv_strv *a)
 		r = cv_strv_addf(&o, "host-phys-bits-limit=%u", p->phys_bits_limit);
 	if (r == 0 && strcmp(p->cpu_vendor, "AuthenticAMD") == 0)
 		r = cv_strv_add(&o, "topoext=on");
-	if (r == 0 && needs_ext_dest_id(p))
+	if (r == 0 && plan_needs_ext_dest_id(p))
 		r = cv_strv_add(&o, "x2apic=on,kvm-msi-ext-dest-id=on");
 	_cleanup_free_ char *text = r ? NULL : cv_strv_join(&o, ",");
 	if (!text)

@@ -179,14 +179,12 @@ int value_word(const struct source *s, const char *path, const char *text, const
 int value_backend(const struct source *s, const char *path, const char *text, char *ret,
 		  size_t size)
 {
-	static const char *const words[] = { "qemu", NULL };
+	static const char *const words[] = { "native", "qemu", NULL };
 	unsigned int index = 0;
 	int rc;
 
 	if (!text)
 		return 0;
-	if (!strcmp(text, "native"))
-		return value_not_built(s, path, "backend: native");
 	rc = value_word(s, path, text, words, &index);
 	return rc ? rc : copy_fitting(s, path, words[index], ret, size);
 }

@@ -18,6 +18,7 @@
 #include "numa/irq_guest.h"
 #include "numa/irq_step.h"
 #include "numa/thread.h"
+#include "tools/launch_devices.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
 #include "vmm/spawn.h"
@@ -96,10 +97,15 @@ static int start_vmm(const struct cv_step_env *env, struct launch *l, const char
 	int r = nu_cgroup_open(env->root, env->vm, &cgroup, err);
 	if (r < 0)
 		return r;
+	struct launch_devices devices = { .open.container = -1 };
+	r = backend->opens_devices ? 0 : launch_devices_open(env->root, l->plan, &devices, err);
+	if (r < 0)
+		return r;
 	struct vmm_launch launch = {
 		.plan = l->plan,
 		.vm_dir = dir,
 		.hypervisor_fd = l->hypervisor_fd,
+		.devices = { devices.open.container, devices.fds, devices.n },
 		.cgroup_fd = cgroup,
 		.uid = l->uid,
 		.gid = l->gid,
@@ -107,7 +113,9 @@ static int start_vmm(const struct cv_step_env *env, struct launch *l, const char
 		.enter = enter_cgroup,
 		.enter_ctx = &enter,
 	};
-	return backend->start(&launch, ret_pid, err);
+	r = backend->start(&launch, ret_pid, err);
+	launch_devices_done(&devices);
+	return r;
 }
 
 struct watch {
@@ -282,7 +290,8 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 	if (r < 0)
 		return explain_failure(dir, r, err);
 	phase(l, "pin vCPUs", &since);
-	r = vmm_qmp_command(qmp, "cont", NULL, QMP_MS, NULL, err);
+	/* a VMM may fill memory and map it for DMA now, when its threads are where they belong */
+	r = vmm_qmp_command(qmp, "cont", NULL, start_ms(l->plan), NULL, err);
 	phase(l, "first instruction", &since);
 	if (r == 0)
 		r = settle(env, l->plan, pid, tids, err);

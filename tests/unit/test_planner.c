@@ -651,6 +651,23 @@ static void steps_are_in_order(void **state)
 	assert_true(has_step(p, "cgroup-vm", "/sys/fs/cgroup/carve/a", "vcpu=1-2 vmm=0"));
 }
 
+/* The native VMM gets its devices opened, and RAM up to where the next GiB is no RAM. */
+static void native_backend_opens_no_group(void **state)
+{
+	struct bench *b = *state;
+
+	ib_emulated(&b->inv, false);
+	b->specs[0] = ib_spec("a", 2, 4 * IB_1G, IB_2M);
+	snprintf(b->specs[0].backend, sizeof(b->specs[0].backend), "native");
+	ib_want_vf(&b->specs[0], IB_IGB0);
+	make_ok(b, 1);
+	const struct plan *p = &b->plans[0];
+	assert_int_equal(count_steps(p, "bind"), 1);
+	assert_int_equal(count_steps(p, "group-owner"), 0);
+	assert_int_equal(p->low_limit, 3 * IB_1G);
+	assert_int_equal(p->phys_bits_limit, 0);
+}
+
 /* A whole function has a driver to come back to, and is kept awake. */
 static void whole_function_is_kept_awake(void **state)
 {
@@ -754,6 +771,7 @@ int main(void)
 		TEST(allowance_limits_cpus_and_memory),
 		TEST(same_input_same_bytes),
 		TEST(steps_are_in_order),
+		TEST(native_backend_opens_no_group),
 		TEST(whole_function_is_kept_awake),
 		TEST(large_machines_are_answered),
 		TEST(text_names_what_matters),

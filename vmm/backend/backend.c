@@ -2,15 +2,18 @@
 /* The table of VMM backends, and the log that all of them write. */
 #include "vmm/backend/backend.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/sysroot.h"
 
 static const struct vmm_backend_ops *const backends[] = {
+	&vmm_backend_native,
 	&vmm_backend_qemu,
 };
 
@@ -20,6 +23,35 @@ const struct vmm_backend_ops *vmm_backend_find(const char *name)
 		if (strcmp(backends[i]->name, name) == 0)
 			return backends[i];
 	return NULL;
+}
+
+/* The directory belongs to the VM's user: only a plain file with no other name is opened. */
+static int check_log(int fd, const struct vmm_launch *l)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return -ELOOP;
+	if (geteuid() == 0 && fchown(fd, l->uid, l->gid) < 0)
+		return -errno;
+	return 0;
+}
+
+int vmm_open_vmm_log(const struct vmm_launch *l, int *ret_fd, struct cv_error *err)
+{
+	char path[CV_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	cv_pathf(path, "%s/vmm.log", l->vm_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	r = fd < 0 ? -errno : check_log(fd, l);
+	if (r < 0)
+		return cv_fail_errno(err, r, path, "cannot open the log of the VMM");
+	*ret_fd = TAKE_FD(fd);
+	return 0;
 }
 
 /* From the first whole line on, as a string. */

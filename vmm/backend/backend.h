@@ -11,10 +11,23 @@
 #include "plan/plan.h"
 
 /**
+ * struct vmm_launch_devices - descriptors of devices that the launcher opened; a backend that opens them
+ * itself gets none
+ * @container: VFIO container, -1 none
+ * @fds:       by index of plan->devices
+ */
+struct vmm_launch_devices {
+	int container;
+	const int *fds;
+	size_t n;
+};
+
+/**
  * struct vmm_launch - what the launcher hands over; borrowed for the call
  * @plan:       finished plan, its devices bound and its pages there
  * @vm_dir:     absolute; qmp.sock, carve.sock, console.sock, guest.sock, vmm.log are made there
  * @hypervisor_fd: opened hypervisor device (/dev/kvm, /dev/carve), inherited by the VMM
+ * @devices:    inherited, too
  * @cgroup_fd:  the VMM is born inside this cgroup (clone3 CLONE_INTO_CGROUP)
  * @uid, @gid:  user the VMM runs as; never 0
  * @memlock:    RLIMIT_MEMLOCK in bytes for VFIO's pinning (UINT64_MAX: unlimited)
@@ -25,6 +38,7 @@ struct vmm_launch {
 	const struct plan *plan;
 	const char *vm_dir;
 	int hypervisor_fd;
+	struct vmm_launch_devices devices;
 	int cgroup_fd;
 	uid_t uid;
 	gid_t gid;
@@ -36,6 +50,7 @@ struct vmm_launch {
 /**
  * struct vmm_backend_ops - one backend
  * @name:   "qemu", "native"
+ * @opens_devices: it opens the VFIO groups itself, as its user; else the launcher opens the devices
  * @probe:  is it there and usable: -ENOENT with a hint how to get it; *@ret_version heap string
  * @start:  start the VMM, paused before the first guest instruction, in its own session, no
  *          descriptors beyond those named, PR_SET_NO_NEW_PRIVS, no capabilities; returns once the
@@ -46,12 +61,16 @@ struct vmm_launch {
  */
 struct vmm_backend_ops {
 	const char *name;
+	bool opens_devices;
 	int (*probe)(char **ret_version, struct cv_error *err);
 	int (*start)(const struct vmm_launch *l, pid_t *ret_pid, struct cv_error *err);
 };
 
 /** vmm_backend_find() - Return: ops, or NULL for an unknown name. */
 const struct vmm_backend_ops *vmm_backend_find(const char *name);
+/** vmm_open_vmm_log() - VM_DIR/vmm.log for stdout and stderr of the VMM, given to its user.
+ * Return: 0, -ELOOP (something else has the name), -errno. */
+int vmm_open_vmm_log(const struct vmm_launch *l, int *ret_fd, struct cv_error *err);
 /** vmm_log_tail() - last lines of VM_DIR/vmm.log for an error message; heap string, never NULL. */
 char *vmm_log_tail(const char *vm_dir, size_t max_bytes);
 
@@ -68,5 +87,6 @@ char *vmm_log_tail(const char *vm_dir, size_t max_bytes);
 char *vmm_read_tail(const char *dir, const char *file, size_t max_bytes);
 
 extern const struct vmm_backend_ops vmm_backend_qemu;
+extern const struct vmm_backend_ops vmm_backend_native;
 
 #endif

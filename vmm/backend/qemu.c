@@ -3,13 +3,11 @@
 #include "vmm/backend/backend.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,35 +146,6 @@ static int qemu_probe(char **ret_version, struct cv_error *err)
 	return 0;
 }
 
-/* The directory belongs to the VM's user: only a plain file with no other name is opened. */
-static int check_log(int fd, const struct vmm_launch *l)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
-		return -ELOOP;
-	if (geteuid() == 0 && fchown(fd, l->uid, l->gid) < 0)
-		return -errno;
-	return 0;
-}
-
-static int open_log(const struct vmm_launch *l, int *ret_fd, struct cv_error *err)
-{
-	char path[CV_PATH_MAX];
-	_cleanup_close_ int fd = -1;
-	int r;
-
-	cv_pathf(path, "%s/vmm.log", l->vm_dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	r = fd < 0 ? -errno : check_log(fd, l);
-	if (r < 0)
-		return cv_fail_errno(err, r, path, "cannot open the log of the VMM");
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
 static int qemu_start(const struct vmm_launch *l, pid_t *ret_pid, struct cv_error *err)
 {
 	struct plan_qemu q = { .vm_dir = l->vm_dir, .kvm_fd = l->hypervisor_fd };
@@ -200,7 +169,7 @@ static int qemu_start(const struct vmm_launch *l, pid_t *ret_pid, struct cv_erro
 	r = plan_qemu_argv(l->plan, &q, &argv);
 	if (r < 0)
 		return cv_fail_errno(err, r, l->plan->name, "cannot make the command line of QEMU");
-	r = open_log(l, &log_fd, err);
+	r = vmm_open_vmm_log(l, &log_fd, err);
 	if (r < 0)
 		return r;
 	s.argv = (const char *const *)argv.v;
@@ -210,6 +179,7 @@ static int qemu_start(const struct vmm_launch *l, pid_t *ret_pid, struct cv_erro
 
 const struct vmm_backend_ops vmm_backend_qemu = {
 	.name = "qemu",
+	.opens_devices = true,
 	.probe = qemu_probe,
 	.start = qemu_start,
 };

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The device models of the native backend. Each is made before the guest runs, freed after its vCPUs
+ * have ended; descriptors are handed in by the launcher and owned by the device from then on. */
+#ifndef CARVE_VMM_DEVICES_H
+#define CARVE_VMM_DEVICES_H
+
+#include "vmm/core/bus.h"
+#include "vmm/dev/virtio.h"
+
+/* ---- the serial console: a 16550A at COM1 ---- */
+struct vmm_serial;
+/**
+ * vmm_serial_new() - @listen_fd: unix socket on which one client at a time sees the console (-1 none);
+ * @log_fd: everything the guest says is written there, too (-1 none, or full: dropped)
+ */
+int vmm_serial_new(struct vmm_bus *pio, struct vmm_irqs *irqs, struct vmm_loop *loop, int listen_fd,
+		   int log_fd, struct vmm_serial **ret);
+void vmm_serial_free(struct vmm_serial *s);
+/** vmm_serial_reset() - to power-on, its interrupt line low. Context: no vCPU runs. */
+void vmm_serial_reset(struct vmm_serial *s);
+
+/* ---- virtio-console with multiport: port 0 hvc0, port 1 the channel of the checker ---- */
+struct vmm_vconsole;
+/** struct vmm_vport - one port: @name "org.carve.guest", "" for a console; @listen_fd as above */
+struct vmm_vport {
+	const char *name;
+	bool is_console;
+	int listen_fd, log_fd;
+};
+int vmm_vconsole_new(const struct vmm_virtio_env *env, unsigned int slot,
+		     const struct vmm_vport *ports, size_t n, struct vmm_vconsole **ret,
+		     struct cv_error *err);
+void vmm_vconsole_free(struct vmm_vconsole *c);
+
+/* ---- virtio-rng: getrandom(2) ---- */
+struct vmm_vrng;
+int vmm_vrng_new(const struct vmm_virtio_env *env, unsigned int slot, struct vmm_vrng **ret,
+		 struct cv_error *err);
+void vmm_vrng_free(struct vmm_vrng *r);
+
+/* ---- virtio-blk: a raw file or block device, by worker threads ---- */
+struct vmm_vblk;
+/**
+ * struct vmm_disk - @fd opened by the launcher, read-write unless @is_readonly; @serial up to 20 bytes
+ * @has_discard: the guest may give blocks back
+ * @n_queues:    1 to VMM_DISK_QUEUES_MAX; each has two threads, all of a disk at most 16
+ */
+#define VMM_DISK_QUEUES_MAX 32
+struct vmm_disk {
+	const char *id, *serial;
+	int fd;
+	bool is_readonly, has_discard;
+	unsigned int n_queues;
+};
+/** vmm_vblk_new() - @disk->fd is owned by it from then on, also when it fails; the rest is copied */
+int vmm_vblk_new(const struct vmm_virtio_env *env, unsigned int slot, const struct vmm_disk *disk,
+		 struct vmm_vblk **ret, struct cv_error *err);
+void vmm_vblk_free(struct vmm_vblk *b);
+
+#endif
