@@ -139,7 +139,8 @@ static int by_method(struct sr_climb *c)
 		r = sr_climb_write(c, method, name);
 	if (r == 0)
 		r = sr_climb_write(c, reset, "1");
-	if (is_other)
+	/* a reset that still waits would take the first method of all of them */
+	if (is_other && r != -ETIMEDOUT)
 		restore_method(c, method, saved);
 	return r;
 }
@@ -169,7 +170,7 @@ int sr_climb_took(struct sr_climb *c, int r)
 		/* what this machine lacks for the proof is no failed reset */
 		r = sr_climb_prove(c);
 		error = r;
-	} else if (r != -ENOTTY && r != -ETIMEDOUT) {
+	} else if (r != -ENOTTY && r != -ETIMEDOUT && sr_health_is_answer(r)) {
 		error = -EIO;
 	}
 	c->result.error = error;

@@ -95,7 +95,7 @@ static int prepare(struct work *w, const struct cv_step_env *env, const char *bd
 		w->climb.result.error = -EPERM;
 	methods_of(ladder, w->methods, sizeof(w->methods));
 	w->is_vfio = w->methods[0] && sr_driver(env->root, bdf, driver, sizeof(driver)) == 0 &&
-		     strcmp(driver, "vfio-pci") == 0;
+		     strstr(driver, "vfio"); /* and its variants */
 	find_bridge(env->root, w);
 	return 0;
 }
@@ -257,7 +257,7 @@ static bool climb_next(const struct works *a)
 	rung = w->ladder->rungs[w->next++];
 	r = sr_climb_rung(&w->climb, rung);
 	w->is_done = r == 0 || r == -ETIMEDOUT;
-	for (size_t i = 0; i < a->n && r != -ENOTTY; i++)
+	for (size_t i = 0; i < a->n && r == 0; i++)
 		if (is_reached(w, rung, &a->v[i]))
 			check_neighbour(&a->v[i], rung);
 	return true;

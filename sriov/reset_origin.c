@@ -21,14 +21,6 @@
 
 /* ---- how it stands ---- */
 
-/* Behind the lock of the device only where nobody knows whether that is free. */
-static int read_override(const struct cv_step_env *env, struct sr_place *p)
-{
-	unsigned int ms = sr_is_set_aside(env->root, p->bdf) ? env->deadline_ms : 0;
-
-	return sr_override(env->root, p->bdf, ms, p->override, sizeof(p->override));
-}
-
 static int add_place(const struct cv_step_env *env, const char *bdf, struct sr_origin *o)
 {
 	struct sr_place p = { 0 };
@@ -38,7 +30,8 @@ static int add_place(const struct cv_step_env *env, const char *bdf, struct sr_o
 	if (r == 0)
 		r = sr_driver(env->root, bdf, p.driver, sizeof(p.driver));
 	if (r == 0)
-		r = read_override(env, &p);
+		/* behind the lock of the device, which a hung probe may hold */
+		r = sr_override(env->root, bdf, env->deadline_ms, p.override, sizeof(p.override));
 	if (r < 0)
 		return r;
 	p.has_methods = cv_read_into(env->root, sr_path(path, bdf, "reset_method"), p.methods,
@@ -286,7 +279,10 @@ static int read_driver(const struct cv_step_env *env, const struct sr_place *p, 
 	return r;
 }
 
-/* The undo of a step "bind" does just this: from the driver that has it now to the one before. */
+/*
+ * The undo of a step "bind" does just this: from the driver that has it now to the one before. A function
+ * that never left the bus has a driver of somebody's choice, if it has another one: that is left to him.
+ */
 static int put_back(const struct cv_step_env *env, const struct sr_place *p, bool was_gone,
 		    const char *after, struct cv_error *err)
 {
@@ -297,7 +293,7 @@ static int put_back(const struct cv_step_env *env, const struct sr_place *p, boo
 	int r = prior ? read_driver(env, p, was_gone, now) : -ENOMEM;
 
 	if (r == 0)
-		r = sr_step_bind.revert(env, p->bdf, now, prior, &why);
+		r = sr_step_bind.revert(env, p->bdf, was_gone ? now : "", prior, &why);
 	if (r == 0)
 		return 0;
 	cv_fail(err, r, CV_EXIT_FAILED, "EBIND", p->bdf,
@@ -333,9 +329,11 @@ static int place_again(const struct cv_step_env *env, const struct sr_origin *o,
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < o->n; i++)
-		r = put_back(env, &o->places[i], was_gone, after, err);
+		if (sr_exists(env->root, o->places[i].bdf))
+			r = put_back(env, &o->places[i], was_gone, after, err);
 	for (size_t i = 0; r == 0 && i < o->n; i++)
-		r = put_methods_back(env, &o->places[i], err);
+		if (sr_exists(env->root, o->places[i].bdf))
+			r = put_methods_back(env, &o->places[i], err);
 	return r;
 }
 
@@ -343,10 +341,13 @@ int sr_origin_return(const struct cv_step_env *env, const struct sr_origin *o, c
 		     struct cv_error *err)
 {
 	bool was_gone = find_missing(env, o);
-	int r = find_again(env, o, after, err), probe;
+	int r = find_again(env, o, after, err), probe, again;
 
-	if (r == 0)
-		r = place_again(env, o, was_gone, after, err);
+	/* those that came back are not to suffer for one that did not */
+	if (r == 0 || r == -ENODEV) {
+		again = place_again(env, o, was_gone, after, r < 0 ? NULL : err);
+		r = r < 0 ? r : again;
+	}
 	probe = sr_origin_unhush(env, o, r < 0 ? NULL : err);
 	return r < 0 ? r : probe;
 }

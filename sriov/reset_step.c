@@ -150,11 +150,13 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 			       "the journal does not tell how the function stood");
 	for (size_t i = 0; i < o.n; i++)
 		if (is_stuck(env, o.places[i].bdf))
-			return 0;
+			return sr_origin_unhush(env, &o, err);
 	if (o.autoprobe[0])
 		r = sr_origin_settle(env, &o, &why);
 	if (r == 0)
 		r = sr_origin_return(env, &o, "a reset that was not finished", &why);
+	else
+		(void)sr_origin_unhush(env, &o, NULL);
 	if (r == -ENODEV)
 		return give_up(env, &o, &why);
 	if (r < 0 && err)

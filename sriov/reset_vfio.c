@@ -69,6 +69,15 @@ static int open_and_reset(struct sr_climb *c)
 	return r;
 }
 
+/* The kernel goes on to the next method only where the one before does not exist (drivers/pci/pci.c,
+ * __pci_reset_function_locked()): the first one decides. */
+static bool begin_alike(const char *offered, const char *allowed)
+{
+	size_t n = strcspn(offered, " ");
+
+	return n > 0 && n == strcspn(allowed, " ") && strncmp(offered, allowed, n) == 0;
+}
+
 int sr_reset_by_vfio(struct sr_climb *c, const char *methods)
 {
 	char path[CV_PATH_MAX], saved[64];
@@ -77,7 +86,7 @@ int sr_reset_by_vfio(struct sr_climb *c, const char *methods)
 
 	sr_path(path, c->bdf, "reset_method");
 	r = cv_read_into(c->env->root, path, saved, sizeof(saved));
-	is_other = r == 0 && strcmp(saved, methods) != 0;
+	is_other = r == 0 && !begin_alike(saved, methods);
 	if (is_other)
 		r = sr_climb_write(c, path, methods);
 	if (r < 0)

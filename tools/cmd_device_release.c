@@ -300,6 +300,15 @@ static int print_dry_run(struct cmd *c, const struct cv_strv *names)
 	return 0;
 }
 
+/* All VFs of a PF that has none. */
+static int fail_nothing(struct releasing *x)
+{
+	cv_fail(&x->c->err, -ENOENT, CV_EXIT_NOT_FOUND, "NOT_HELD", x->c->args[0],
+		"carve holds nothing of it");
+	cv_error_hint(&x->c->err, "carve device list shows which devices are held");
+	return -ENOENT;
+}
+
 /* Who has a device open, and what holds it, stays so until it is released. */
 static int release_all(struct releasing *x, const struct site *site)
 {
@@ -307,7 +316,10 @@ static int release_all(struct releasing *x, const struct site *site)
 	struct cmd *c = x->c;
 	int r = c->dry_run ? 0 : vm_lock(c, site, &lock);
 
+	r = r ?: operation_refuse_unfinished(c, "reset-");
 	r = r ?: find_operations(x);
+	if (r == 0 && x->names.n == 0)
+		r = fail_nothing(x);
 	if (r == 0 && c->dry_run)
 		return print_dry_run(c, &x->names);
 	for (size_t i = 0; i < x->names.n && r == 0; i++)

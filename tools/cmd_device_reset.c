@@ -12,6 +12,7 @@
 #include "sriov/reset.h"
 #include "tools/device.h"
 #include "tools/device_reset.h"
+#include "tools/operation.h"
 #include "tools/vm.h"
 
 /* ---- reset ---- */
@@ -157,6 +158,7 @@ static int reset_locked(struct resetting *x, const struct site *site)
 	struct cmd *c = x->c;
 	int r = c->dry_run ? 0 : vm_lock(c, site, &lock);
 
+	r = r ?: operation_refuse_unfinished(c, "reset-");
 	r = r ?: cmd_inventory(c, CMD_HOLDERS, NULL, 0, &x->inv);
 	for (size_t i = 0; i < x->args.n && r == 0; i++)
 		r = check_one(x, i);

@@ -253,6 +253,18 @@ static void recover_one(struct recovery *rec, const char *name)
 		recover_lease(rec, name);
 }
 
+/* Resets first: what they had taken off the bus is there again when who holds it is undone. */
+static void recover_those(struct recovery *rec, const struct cv_strv *names, bool are_resets)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (!is_meant(rec->c, names->v[i]) ||
+		    (strncmp(names->v[i], "reset-", 6) == 0) != are_resets)
+			continue;
+		rec->is_found = true;
+		recover_one(rec, names->v[i]);
+	}
+}
+
 static int recover_all(struct recovery *rec)
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
@@ -261,12 +273,8 @@ static int recover_all(struct recovery *rec)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < names.n; i++) {
-		if (!is_meant(c, names.v[i]))
-			continue;
-		rec->is_found = true;
-		recover_one(rec, names.v[i]);
-	}
+	recover_those(rec, &names, true);
+	recover_those(rec, &names, false);
 	if (!rec->first_error)
 		return 0;
 	c->err = rec->error;

@@ -170,6 +170,24 @@ int operation_finish(struct cmd *c, const char *name)
 	return r < 0 && r != -ENOENT ? r : drop_files(c, name);
 }
 
+int operation_refuse_unfinished(struct cmd *c, const char *prefix)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	int r = operation_names(c, &names);
+
+	for (size_t i = 0; i < names.n && r >= 0; i++) {
+		if (strncmp(names.v[i], prefix, strlen(prefix)) != 0 ||
+		    operation_rest(c, names.v[i]) != OPERATION_UNFINISHED)
+			continue;
+		cv_fail(&c->err, -EBUSY, CV_EXIT_BUSY, "UNFINISHED", names.v[i],
+			"an earlier change of devices was cut off");
+		cv_error_wanted(&c->err, "devices that are where they were");
+		cv_error_hint(&c->err, "carve recover %s", names.v[i]);
+		return -EBUSY;
+	}
+	return r < 0 ? r : 0;
+}
+
 static int fail_missing(struct cmd *c, const char *name)
 {
 	cv_fail(&c->err, -ENOENT, CV_EXIT_NOT_FOUND, "NO_OPERATION", name,

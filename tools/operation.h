@@ -80,6 +80,11 @@ int operation_release_locked(struct cmd *c, const char *name);
  * Return: 0, -errno.
  */
 int operation_names(struct cmd *c, struct cv_strv *ret);
+/**
+ * operation_refuse_unfinished() - is there one whose name begins with @prefix ("reset-")?
+ * Return: 0; -EBUSY: one was cut off, and has to be recovered before its devices change hands.
+ */
+int operation_refuse_unfinished(struct cmd *c, const char *prefix);
 /** operation_is_held() - complete and held (not a leftover for carve recover) */
 bool operation_is_held(struct cmd *c, const char *name);
 
