@@ -46,6 +46,12 @@ static void tell(void *ctx)
 	vmm_server_event(peer.server, "STOP", json_object());
 }
 
+static int go_on(void *ctx, struct cv_error *err)
+{
+	tell(ctx);
+	return 0;
+}
+
 static size_t get_tids(void *ctx, const pid_t **ret)
 {
 	static const pid_t tids[] = { 1, 2 };
@@ -61,7 +67,7 @@ static json_t *get_stats(void *ctx)
 
 static const struct vmm_control_ops ops = {
 	.status = get_status,
-	.cont = tell,
+	.cont = go_on,
 	.stop = tell,
 	.quit = tell,
 	.reset = tell,

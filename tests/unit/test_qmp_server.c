@@ -32,7 +32,7 @@ struct machine {
 	struct vmm_server *server;
 	const char *status;
 	unsigned int resets, powerdowns, quits;
-	bool has_stats;
+	bool has_stats, is_broken;
 	pid_t tids[3];
 	char dir[32], path[64];
 	pthread_t thread;
@@ -45,12 +45,16 @@ static const char *machine_status(void *ctx)
 	return ((struct machine *)ctx)->status;
 }
 
-static void machine_cont(void *ctx)
+static int machine_cont(void *ctx, struct cv_error *err)
 {
 	struct machine *m = ctx;
 
+	if (m->is_broken)
+		return cv_fail(err, -ENOMEM, CV_EXIT_FAILED, "NO_PAGES", "guest",
+			       "no pages are left");
 	m->status = "running";
 	vmm_server_event(m->server, "RESUME", NULL);
+	return 0;
 }
 
 static void machine_stop(void *ctx)
@@ -202,6 +206,19 @@ static void test_client(void **state)
 	assert_int_equal(m->resets, 1);
 	assert_int_equal(m->powerdowns, 1);
 	assert_int_equal(m->quits, 1);
+}
+
+/* A guest that cannot be started is no success for who asked for it. */
+static void test_cont_fails(void **state)
+{
+	struct machine *m = *state;
+	_cleanup_(vmm_qmp_closep) struct vmm_qmp *q = open_client(m);
+	struct cv_error err = { 0 };
+
+	m->is_broken = true;
+	assert_int_equal(vmm_qmp_command(q, "cont", NULL, WAIT_MS, NULL, &err), -EREMOTEIO);
+	assert_non_null(strstr(err.found, "no pages are left"));
+	assert_status(q, "prelaunch", false);
 }
 
 static void test_queries(void **state)
@@ -572,11 +589,21 @@ static void test_bad_listener(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_client),	 CASE(test_queries),	  CASE(test_refusals),
-		CASE(test_many_clients), CASE(test_negotiation),  CASE(test_nonsense),
-		CASE(test_framing),	 CASE(test_long_message), CASE(test_half_close),
-		CASE(test_never_reads),	 CASE(test_slow_reader),  CASE(test_events_never_read),
-		CASE(test_too_many),	 CASE(test_bad_listener),
+		CASE(test_client),
+		CASE(test_queries),
+		CASE(test_refusals),
+		CASE(test_cont_fails),
+		CASE(test_many_clients),
+		CASE(test_negotiation),
+		CASE(test_nonsense),
+		CASE(test_framing),
+		CASE(test_long_message),
+		CASE(test_half_close),
+		CASE(test_never_reads),
+		CASE(test_slow_reader),
+		CASE(test_events_never_read),
+		CASE(test_too_many),
+		CASE(test_bad_listener),
 	};
 
 	return cmocka_run_group_tests_name("qmp_server", tests, NULL, NULL);

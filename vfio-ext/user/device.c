@@ -159,6 +159,8 @@ static int set_irqs(const struct vx_device *d, uint32_t flags, unsigned int irq,
 	_cleanup_free_ struct vfio_irq_set *set = calloc(1, sizeof(*set) +
 								    (size_t)n * sizeof(int32_t));
 
+	int r;
+
 	if (!set)
 		return -ENOMEM;
 	set->argsz = (uint32_t)(sizeof(*set) + (fds ? n * sizeof(int32_t) : 0));
@@ -168,7 +170,9 @@ static int set_irqs(const struct vx_device *d, uint32_t flags, unsigned int irq,
 	set->count = n;
 	if (fds)
 		memcpy(set->data, fds, n * sizeof(int32_t));
-	return ioctl(d->fd, VFIO_DEVICE_SET_IRQS, set) < 0 ? -errno : 0;
+	r = ioctl(d->fd, VFIO_DEVICE_SET_IRQS, set);
+	/* more than 0: so many vectors could be had, and none is on */
+	return r < 0 ? -errno : r > 0 ? -ENOSPC : 0;
 }
 
 int vx_irq_set(const struct vx_device *d, unsigned int irq, unsigned int start, const int *fds,

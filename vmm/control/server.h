@@ -16,12 +16,13 @@ struct vmm_server;
 
 /**
  * struct vmm_control_ops - what the machine can be asked; all in the loop's thread
+ * @cont:    0, -errno with @err: the guest cannot run, and the VMM ends
  * @status:  "prelaunch", "running", "paused", "shutdown", "internal-error"
  * @stats:   a new reference: for query-carve-stats
  */
 struct vmm_control_ops {
 	const char *(*status)(void *ctx);
-	void (*cont)(void *ctx);
+	int (*cont)(void *ctx, struct cv_error *err);
 	void (*stop)(void *ctx);
 	void (*quit)(void *ctx);
 	void (*reset)(void *ctx);

@@ -108,7 +108,10 @@ static json_t *run_stop(struct call *c)
 
 static json_t *run_cont(struct call *c)
 {
-	c->env->ops->cont(c->env->ctx);
+	struct cv_error err = { 0 };
+
+	if (c->env->ops->cont(c->env->ctx, &err) < 0)
+		return fail(c, GENERIC, json_string(err.what));
 	return json_object();
 }
 

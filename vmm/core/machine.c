@@ -55,7 +55,8 @@ struct machine {
 	struct vmm_server *server;
 	struct vmm_sandbox *sandbox;
 	struct vmm_phases phases;
-	bool is_prepared; /* memory filled and mapped for DMA */
+	bool is_prepared; /* memory filled and mapped for DMA, threads locked in */
+	bool shall_run;	  /* cont was the last thing asked for, not stop */
 	enum vmm_end end; /* set by a vCPU thread before it defers on_end() */
 	uint32_t end_value;
 	struct cv_error error;
@@ -328,6 +329,7 @@ static int prepare(struct machine *m, struct cv_error *err)
 	return r;
 }
 
+/* All that the guest had, but its memory. Context: no vCPU runs. */
 static int restart(struct machine *m, struct cv_error *err)
 {
 	int r;
@@ -353,12 +355,30 @@ static void tell(struct machine *m, const char *event, json_t *data)
 	vmm_server_event(m->server, event, data);
 }
 
+static void begin_again(struct machine *m, bool by_guest)
+{
+	int r;
+
+	tell(m, "RESET",
+	     json_pack("{s:b,s:s}", "guest", by_guest, "reason",
+		       by_guest ? "guest-reset" : "host-qmp-system-reset"));
+	r = restart(m, &m->error);
+	if (r < 0) {
+		give_up(m, r);
+		return;
+	}
+	m->end = VMM_END_NONE;
+	if (m->shall_run)
+		vmm_vcpus_run(m->vcpus);
+}
+
 /* In the loop's thread: the vCPU that ended waits, the others are stopped first. */
 static void on_end(void *ctx)
 {
 	struct machine *m = ctx;
-	int r;
 
+	if (m->end == VMM_END_NONE)
+		return;
 	vmm_vcpus_pause(m->vcpus);
 	switch (m->end) {
 	case VMM_END_NONE:
@@ -378,16 +398,9 @@ static void on_end(void *ctx)
 		vmm_loop_stop(m->loop, -EIO);
 		return;
 	case VMM_END_RESET:
-		break;
-	}
-	tell(m, "RESET", json_pack("{s:b,s:s}", "guest", true, "reason", "guest-reset"));
-	r = restart(m, &m->error);
-	if (r < 0) {
-		give_up(m, r);
+		begin_again(m, true);
 		return;
 	}
-	m->end = VMM_END_NONE;
-	vmm_vcpus_run(m->vcpus);
 }
 
 static void on_ended(void *ctx, enum vmm_end why, uint32_t value)
@@ -406,34 +419,40 @@ static const char *op_status(void *ctx)
 {
 	const struct machine *m = ctx;
 
-	if (vmm_vcpus_are_running(m->vcpus))
+	if (m->shall_run)
 		return "running";
 	return m->is_prepared ? "paused" : "prelaunch";
 }
 
-static void op_cont(void *ctx)
+/* A guest that just ended is begun again, or ended for good, by on_end(), which is on its way. */
+static int op_cont(void *ctx, struct cv_error *err)
 {
 	struct machine *m = ctx;
 	int r;
 
-	if (vmm_vcpus_are_running(m->vcpus))
-		return;
+	if (m->shall_run)
+		return 0;
 	r = prepare(m, &m->error);
 	if (r < 0) {
+		if (err)
+			*err = m->error;
 		give_up(m, r);
-		return;
+		return r;
 	}
+	m->shall_run = true;
 	vmm_vcpus_run(m->vcpus);
 	vmm_phase_end(&m->phases, "first instruction");
 	tell(m, "RESUME", NULL);
+	return 0;
 }
 
 static void op_stop(void *ctx)
 {
 	struct machine *m = ctx;
 
-	if (!vmm_vcpus_are_running(m->vcpus))
+	if (!m->shall_run)
 		return;
+	m->shall_run = false;
 	vmm_vcpus_pause(m->vcpus);
 	tell(m, "STOP", NULL);
 }
@@ -450,7 +469,10 @@ static void op_reset(void *ctx)
 {
 	struct machine *m = ctx;
 
-	on_ended(m, VMM_END_RESET, 0);
+	vmm_vcpus_pause(m->vcpus);
+	/* one that ended by itself meanwhile is on_end()'s */
+	if (m->end == VMM_END_NONE)
+		begin_again(m, false);
 }
 
 static void op_powerdown(void *ctx)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include "base/cleanup.h"
 #include "vmm/core/log.h"
 #include "vmm/dev/vfio_parts.h"
+
+#define RESET_TRIES 20
+#define RESET_PAUSE_MS 10
 
 /* ---- configuration space ---- */
 
@@ -74,20 +78,39 @@ static void on_bar_unmap(void *ctx, unsigned int bar, uint64_t address)
 	vmm_pass_bar_unmap(ctx, bar, address);
 }
 
+/* No DMA and no interrupts from here on, also when it has no reset: a reset keeps what the register had. */
+static void silence_device(struct vmm_vfio_device *v)
+{
+	const uint16_t none = 0;
+
+	(void)vx_region_write(&v->vx, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, &none,
+			      sizeof(none));
+}
+
+/* Somebody on the host may have the function's lock for a moment. */
 static void reset_device(struct vmm_vfio_device *v)
 {
-	int r = vx_device_reset(&v->vx);
+	int r = -EAGAIN;
 
+	silence_device(v);
+	for (unsigned int i = 0; r == -EAGAIN && i < RESET_TRIES; i++) {
+		r = vx_device_reset(&v->vx);
+		if (r == -EAGAIN)
+			poll(NULL, 0, RESET_PAUSE_MS);
+	}
 	if (r < 0 && r != -ENOTTY)
 		vmm_log("%s: the reset failed: %s", v->name, strerror(-r));
 }
 
+/* A vCPU that resets the bus above it meets one that writes its registers. */
 static void on_reset(void *ctx)
 {
 	struct vmm_vfio_device *v = ctx;
 
+	pthread_mutex_lock(&v->function.lock);
 	vmm_pass_irq_reset(v);
 	reset_device(v);
+	pthread_mutex_unlock(&v->function.lock);
 }
 
 static const struct vmm_pci_ops ops = {

@@ -39,8 +39,10 @@ static int start_line(struct vmm_vfio_device *v)
 	r = vx_irq_set(&v->vx, VFIO_PCI_INTX_IRQ_INDEX, 0, &l->trigger, 1);
 	if (r == 0)
 		r = vx_irq_unmask_fd(&v->vx, l->unmask);
-	if (r < 0)
+	if (r < 0) {
+		(void)vx_irq_set(&v->vx, VFIO_PCI_INTX_IRQ_INDEX, 0, NULL, 0);
 		vmm_irq_unresample(v->env.irqs, l->gsi, l->trigger);
+	}
 	return r;
 }
 
@@ -109,8 +111,11 @@ static void msi_on(struct vmm_vfio_device *v)
 				     : vx_irq_set(&v->vx, VFIO_PCI_MSI_IRQ_INDEX, 0, &v->msi_fd, 1);
 	}
 	r = r ?: vmm_irq_set(v->env.irqs, v->msi_route, &msi);
-	if (r < 0)
-		vmm_log("%s: no MSI: %s", v->name, strerror(-r));
+	if (r == 0)
+		return;
+	vmm_log("%s: no MSI: %s", v->name, strerror(-r));
+	msi_off(v);
+	line_on(v);
 }
 
 static void msi_written(struct vmm_vfio_device *v)
@@ -134,18 +139,23 @@ static int *all_fds(const struct vmm_vfio_device *v, unsigned int n)
 	return fds;
 }
 
-/* A device whose number of vectors cannot grow is stopped, and started again with more. */
+/* One more vector. A device, or a kernel before 6.5, that cannot add one while others are on is stopped and
+ * started again with more; with as many as before, if that cannot be had. */
 static int grow(struct vmm_vfio_device *v, unsigned int vector, int fd)
 {
 	_cleanup_free_ int *fds = all_fds(v, vector + 1);
-	int r;
+	int r = vx_irq_set(&v->vx, VFIO_PCI_MSIX_IRQ_INDEX, vector, &fd, 1);
 
-	if (!fds)
-		return -ENOMEM;
-	fds[vector] = fd;
-	(void)vx_irq_set(&v->vx, VFIO_PCI_MSIX_IRQ_INDEX, 0, NULL, 0);
-	r = vx_irq_set(&v->vx, VFIO_PCI_MSIX_IRQ_INDEX, 0, fds, vector + 1);
-	v->n_vectors = r == 0 ? vector + 1 : 0;
+	if (r < 0 && fds) {
+		fds[vector] = fd;
+		(void)vx_irq_set(&v->vx, VFIO_PCI_MSIX_IRQ_INDEX, 0, NULL, 0);
+		r = vx_irq_set(&v->vx, VFIO_PCI_MSIX_IRQ_INDEX, 0, fds, vector + 1);
+		if (r < 0 && v->n_vectors > 0 &&
+		    vx_irq_set(&v->vx, VFIO_PCI_MSIX_IRQ_INDEX, 0, fds, v->n_vectors) < 0)
+			v->n_vectors = 0;
+	}
+	if (r == 0)
+		v->n_vectors = vector + 1;
 	return r;
 }
 
