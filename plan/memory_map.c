@@ -20,8 +20,9 @@
  * after SeaBIOS's ECAM, up to the I/O APIC. Native: vmm/core/layout.h. */
 static const struct map_backend backends[] = {
 	{ "qemu", 0xb0000000, 0x80000000, 0xb0000000, 0xc0000000, 0xfec00000, MAP_HOLE64_DEFAULT,
-	  true, true },
-	{ "native", 0xc0000000, 0xc0000000, 0xc0000000, 0xc0000000, 0xe0000000, 0, true, false },
+	  true, true, true },
+	{ "native", 0xc0000000, 0xc0000000, 0xc0000000, 0xc0000000, 0xe0000000, 0, true, false,
+	  false },
 };
 
 /* ---- sizes ---- */
@@ -32,6 +33,11 @@ static const struct map_backend *find_backend(const char *name)
 		if (strcmp(backends[i].name, name) == 0)
 			return &backends[i];
 	return &backends[0];
+}
+
+bool plan_vmm_opens_groups(const char *backend)
+{
+	return find_backend(backend)->opens_groups;
 }
 
 static uint64_t low_default(const struct map_backend *b, uint64_t total)

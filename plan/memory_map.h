@@ -17,6 +17,7 @@
  * @hole64:      64-bit PCI hole that is there even without large BARs
  * @amd_moves:   on AMD hosts all that lies above 4 GiB moves to 1 TiB, when it would reach the
  *               HyperTransport range
+ * @opens_groups: plan_vmm_opens_groups()
  * @fills_top:   its firmware puts BARs at the top of the address space, wherever the plan would have them
  */
 struct map_backend {
@@ -24,7 +25,7 @@ struct map_backend {
 	uint64_t many, low_many, low_few;
 	uint64_t mmio32, mmio32_end;
 	uint64_t hole64;
-	bool amd_moves, fills_top;
+	bool amd_moves, fills_top, opens_groups;
 };
 
 /** struct map_region - what a device's group reserves; @dev is the inventory index, -1: the platform */

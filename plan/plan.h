@@ -198,6 +198,12 @@ int plan_make(const struct inventory *inv, const struct site *site, const struct
 	      size_t n, const struct plan_allowance *allow, struct plan *plans,
 	      struct cv_error *err);
 
+/**
+ * plan_vmm_opens_groups() - does the VMM @backend open the IOMMU groups itself, as its user?
+ * If not, the launcher opens the devices and hands them over.
+ */
+bool plan_vmm_opens_groups(const char *backend);
+
 /** plan_text() - for people: placement, devices, host writes with undo, reasons. Heap string. */
 char *plan_text(const struct plan *p, const struct cv_step_table *table, bool explain);
 

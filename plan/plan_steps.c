@@ -238,12 +238,11 @@ static int add_binding(struct plan *plan, const struct takes *t)
 		r = add_step(plan, "bind", cv_format_bdf(t->v[i].bdf, bdf), "vfio-pci", "%s",
 			     t->v[i].id ?: "member of a group taken whole");
 	}
-	/* the native VMM gets the devices opened */
+	if (!plan_vmm_opens_groups(plan->backend))
+		return r;
 	for (size_t i = 0; i < plan->n_devices && r == 0; i++) {
 		char bdf[CV_BDF_MAX];
 
-		if (strcmp(plan->backend, "native") == 0)
-			break;
 		r = add_step(plan, "group-owner", cv_format_bdf(plan->devices[i].host, bdf),
 			     plan->user, "the VMM opens the group as this user");
 	}

@@ -98,7 +98,8 @@ static int start_vmm(const struct cv_step_env *env, struct launch *l, const char
 	if (r < 0)
 		return r;
 	struct launch_devices devices = { .open.container = -1 };
-	r = backend->opens_devices ? 0 : launch_devices_open(env->root, l->plan, &devices, err);
+	if (!plan_vmm_opens_groups(l->plan->backend))
+		r = launch_devices_open(env->root, l->plan, &devices, err);
 	if (r < 0)
 		return r;
 	struct vmm_launch launch = {

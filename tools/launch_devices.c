@@ -7,28 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/parse.h"
-
-static int read_group(struct cv_sysroot *root, const char *bdf, int *ret, struct cv_error *err)
-{
-	_cleanup_free_ char *target = NULL;
-	char path[CV_PATH_MAX];
-	const char *name;
-	uint64_t group = 0;
-	int r;
-
-	cv_pathf(path, "/sys/bus/pci/devices/%s/iommu_group", bdf);
-	r = cv_readlink(root, path, &target);
-	if (r == 0) {
-		name = strrchr(target, '/');
-		r = cv_parse_u64(name ? name + 1 : target, &group);
-	}
-	if (r < 0 || group > 1 << 20)
-		return cv_fail_errno(err, r < 0 ? r : -EINVAL, path,
-				     "the device has no IOMMU group");
-	*ret = (int)group;
-	return 0;
-}
+#include "sriov/function.h"
 
 int launch_devices_open(struct cv_sysroot *root, const struct plan *p, struct launch_devices *ret,
 			struct cv_error *err)
@@ -41,11 +20,10 @@ int launch_devices_open(struct cv_sysroot *root, const struct plan *p, struct la
 		return cv_fail_errno(err, -ENOMEM, NULL, "cannot open the devices");
 	for (size_t i = 0; i < p->n_devices && r == 0; i++) {
 		char bdf[CV_BDF_MAX];
-		int group = -1, fd;
+		int group = sr_group(root, cv_format_bdf(p->devices[i].host, bdf)), fd;
 
-		cv_format_bdf(p->devices[i].host, bdf);
-		r = read_group(root, bdf, &group, err);
-		r = r ?: vx_open_group(&d.open, group, err);
+		r = group < 0 ? cv_fail_errno(err, -ENOENT, bdf, "the device has no IOMMU group")
+			      : vx_open_group(&d.open, group, err);
 		if (r < 0)
 			break;
 		fd = vx_open_device(&d.open, group, bdf, err);

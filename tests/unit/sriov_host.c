@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -64,6 +65,19 @@ int step_end(struct host *h, const struct cv_step_ops *ops, const char *object, 
 {
 	h->err = (struct cv_error){ 0 };
 	return ops->revert(&h->env, object, value, prior, &h->err);
+}
+
+void assert_state(struct host *h, const char *before)
+{
+	_cleanup_free_ char *now = fake_dump(h->fake, "/.fake");
+	size_t same = 0;
+
+	while (now[same] && now[same] == before[same])
+		same++;
+	while (same && now[same - 1] != '\n')
+		same--;
+	if (strcmp(now, before) != 0)
+		fail_msg("now:    %.300s\nbefore: %.300s", now + same, before + same);
 }
 
 void assert_driver(struct host *h, const char *bdf, const char *driver)

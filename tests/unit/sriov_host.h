@@ -38,6 +38,8 @@ int step_begin(struct host *h, const struct cv_step_ops *ops, const char *object
 int step_end(struct host *h, const struct cv_step_ops *ops, const char *object, const char *value,
 	     const json_t *prior);
 
+/** assert_state() - all of the fake, but what it keeps for itself, is as in @before (fake_dump()). */
+void assert_state(struct host *h, const char *before);
 void assert_driver(struct host *h, const char *bdf, const char *driver);
 /** read_inventory() - everything, with holders. */
 void read_inventory(struct host *h, struct inventory *inv);

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/abstract_socket.h"
 #include "vmm/dev/channel.h"
 
 #define ROUNDS 6
@@ -77,19 +78,6 @@ static void run(void)
 	}
 }
 
-/* An abstract address that the kernel chooses. */
-static int make_listener(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	x.address.sun_family = AF_UNIX;
-	assert_int_equal(bind(fd, (struct sockaddr *)&x.address, sizeof(sa_family_t)), 0);
-	x.address_len = sizeof(x.address);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&x.address, &x.address_len), 0);
-	assert_int_equal(listen(fd, 4), 0);
-	return fd;
-}
-
 static int setup(void **state)
 {
 	char path[] = "/tmp/carve-test-channel-XXXXXX";
@@ -102,7 +90,9 @@ static int setup(void **state)
 	unlink(path);
 	x.log_fd = dup(fd);
 	assert_int_equal(vmm_loop_new(&x.loop), 0);
-	assert_int_equal(vmm_channel_new(x.loop, make_listener(), fd, &ops, &x, &x.c), 0);
+	assert_int_equal(vmm_channel_new(x.loop, listen_somewhere(&x.address, &x.address_len), fd,
+					 &ops, &x, &x.c),
+			 0);
 	return 0;
 }
 

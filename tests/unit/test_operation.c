@@ -112,19 +112,6 @@ static char *start_state(struct host *h)
 	return fake_dump(h->fake, "/.fake");
 }
 
-static void assert_state(struct host *h, const char *before)
-{
-	_cleanup_free_ char *now = fake_dump(h->fake, "/.fake");
-	size_t same = 0;
-
-	while (now[same] && now[same] == before[same])
-		same++;
-	while (same && now[same - 1] != '\n')
-		same--;
-	if (strcmp(now, before) != 0)
-		fail_msg("now:    %.300s\nbefore: %.300s", now + same, before + same);
-}
-
 static void bind_is_held_and_released(void **state)
 {
 	struct host *h = *state;

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "virtio_guest.h"
 #include "vm_calls.h"
+#include "tests/unit/abstract_socket.h"
 #include "vmm/dev/devices.h"
 
 #define SLOT 1
@@ -44,18 +45,6 @@ struct fixture {
 
 static struct fixture x;
 
-static int make_listener(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	x.address.sun_family = AF_UNIX;
-	assert_int_equal(bind(fd, (struct sockaddr *)&x.address, sizeof(sa_family_t)), 0);
-	x.address_len = sizeof(x.address);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&x.address, &x.address_len), 0);
-	assert_int_equal(listen(fd, 4), 0);
-	return fd;
-}
-
 static int setup(void **state)
 {
 	struct vmm_vport ports[] = { { "", true, -1, -1 }, { "org.carve.guest", false, -1, -1 } };
@@ -63,7 +52,7 @@ static int setup(void **state)
 	memset(&x, 0, sizeof(x));
 	vc_init(&x.calls);
 	vg_init(&x.g, &x.calls.vm);
-	ports[1].listen_fd = make_listener();
+	ports[1].listen_fd = listen_somewhere(&x.address, &x.address_len);
 	assert_int_equal(vmm_vconsole_new(&x.g.env, SLOT, ports, 2, &x.c, &x.g.err), 0);
 	vg_probe(&x.g, SLOT);
 	return 0;

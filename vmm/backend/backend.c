@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/sysroot.h"
+#include "vmm/spawn.h"
 
 static const struct vmm_backend_ops *const backends[] = {
 	&vmm_backend_native,
@@ -39,7 +40,7 @@ static int check_log(int fd, const struct vmm_launch *l)
 	return 0;
 }
 
-int vmm_open_vmm_log(const struct vmm_launch *l, int *ret_fd, struct cv_error *err)
+static int open_log(const struct vmm_launch *l, int *ret_fd, struct cv_error *err)
 {
 	char path[CV_PATH_MAX];
 	_cleanup_close_ int fd = -1;
@@ -52,6 +53,29 @@ int vmm_open_vmm_log(const struct vmm_launch *l, int *ret_fd, struct cv_error *e
 		return cv_fail_errno(err, r, path, "cannot open the log of the VMM");
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int vmm_backend_spawn(const struct vmm_launch *l, const struct cv_strv *argv, const int *keep_fds,
+		      size_t n, pid_t *ret_pid, struct cv_error *err)
+{
+	_cleanup_close_ int log_fd = -1;
+	int r = open_log(l, &log_fd, err);
+
+	if (r < 0)
+		return r;
+	struct vmm_spawn s = {
+		.argv = (const char *const *)argv->v,
+		.log_fd = log_fd,
+		.keep_fds = keep_fds,
+		.n_keep_fds = n,
+		.cgroup_fd = l->cgroup_fd,
+		.uid = l->uid,
+		.gid = l->gid,
+		.memlock = l->memlock,
+		.enter = l->enter,
+		.enter_ctx = l->enter_ctx,
+	};
+	return vmm_spawn(&s, ret_pid, err);
 }
 
 /* From the first whole line on, as a string. */

@@ -50,7 +50,6 @@ struct vmm_launch {
 /**
  * struct vmm_backend_ops - one backend
  * @name:   "qemu", "native"
- * @opens_devices: it opens the VFIO groups itself, as its user; else the launcher opens the devices
  * @probe:  is it there and usable: -ENOENT with a hint how to get it; *@ret_version heap string
  * @start:  start the VMM, paused before the first guest instruction, in its own session, no
  *          descriptors beyond those named, PR_SET_NO_NEW_PRIVS, no capabilities; returns once the
@@ -61,16 +60,19 @@ struct vmm_launch {
  */
 struct vmm_backend_ops {
 	const char *name;
-	bool opens_devices;
 	int (*probe)(char **ret_version, struct cv_error *err);
 	int (*start)(const struct vmm_launch *l, pid_t *ret_pid, struct cv_error *err);
 };
 
 /** vmm_backend_find() - Return: ops, or NULL for an unknown name. */
 const struct vmm_backend_ops *vmm_backend_find(const char *name);
-/** vmm_open_vmm_log() - VM_DIR/vmm.log for stdout and stderr of the VMM, given to its user.
- * Return: 0, -ELOOP (something else has the name), -errno. */
-int vmm_open_vmm_log(const struct vmm_launch *l, int *ret_fd, struct cv_error *err);
+/**
+ * vmm_backend_spawn() - what start() ends with: the program, as @l wants it, with VM_DIR/vmm.log
+ * @keep_fds: @n descriptors that it inherits
+ * Return: 0, -ELOOP (the log is something else), -errno.
+ */
+int vmm_backend_spawn(const struct vmm_launch *l, const struct cv_strv *argv, const int *keep_fds,
+		      size_t n, pid_t *ret_pid, struct cv_error *err);
 /** vmm_log_tail() - last lines of VM_DIR/vmm.log for an error message; heap string, never NULL. */
 char *vmm_log_tail(const char *vm_dir, size_t max_bytes);
 

@@ -14,7 +14,6 @@
 #include "base/json.h"
 #include "base/strv.h"
 #include "base/sysroot.h"
-#include "vmm/spawn.h"
 
 #define PROGRAM "carve-vmm"
 
@@ -132,33 +131,18 @@ static int make_argv(const struct vmm_launch *l, int program_fd, int plan_fd, st
 
 static int native_start(const struct vmm_launch *l, pid_t *ret_pid, struct cv_error *err)
 {
-	_cleanup_close_ int program_fd = -1, plan_fd = -1, log_fd = -1;
+	_cleanup_close_ int program_fd = -1, plan_fd = -1;
 	struct handing h = { 0 };
 	int r = open_program(&program_fd, err);
 
 	r = r ?: open_plan(l, &plan_fd, err);
-	r = r ?: vmm_open_vmm_log(l, &log_fd, err);
 	if (r < 0)
 		return r;
 	r = make_argv(l, program_fd, plan_fd, &h);
-	if (r < 0) {
+	if (r < 0)
 		cv_fail_errno(err, r, l->plan->name, "cannot make the command line of the VMM");
-	} else {
-		struct vmm_spawn s = {
-			.argv = (const char *const *)h.argv.v,
-			.log_fd = log_fd,
-			.keep_fds = h.fds,
-			.n_keep_fds = h.n,
-			.cgroup_fd = l->cgroup_fd,
-			.uid = l->uid,
-			.gid = l->gid,
-			.memlock = l->memlock,
-			.enter = l->enter,
-			.enter_ctx = l->enter_ctx,
-		};
-
-		r = vmm_spawn(&s, ret_pid, err);
-	}
+	else
+		r = vmm_backend_spawn(l, &h.argv, h.fds, h.n, ret_pid, err);
 	cv_strv_done(&h.argv);
 	free(h.fds);
 	return r;

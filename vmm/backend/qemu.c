@@ -16,7 +16,6 @@
 #include "base/parse.h"
 #include "base/strv.h"
 #include "base/sysroot.h"
-#include "vmm/spawn.h"
 
 #define VERSION_MIN 9
 #define VERSION_DEADLINE_MS 10000
@@ -149,18 +148,7 @@ static int qemu_probe(char **ret_version, struct cv_error *err)
 static int qemu_start(const struct vmm_launch *l, pid_t *ret_pid, struct cv_error *err)
 {
 	struct plan_qemu q = { .vm_dir = l->vm_dir, .kvm_fd = l->hypervisor_fd };
-	struct vmm_spawn s = {
-		.keep_fds = &l->hypervisor_fd,
-		.n_keep_fds = l->hypervisor_fd >= 0 ? 1 : 0,
-		.cgroup_fd = l->cgroup_fd,
-		.uid = l->uid,
-		.gid = l->gid,
-		.memlock = l->memlock,
-		.enter = l->enter,
-		.enter_ctx = l->enter_ctx,
-	};
 	_cleanup_strv_ struct cv_strv argv = { 0 };
-	_cleanup_close_ int log_fd = -1;
 	int r;
 
 	r = find_program(&q.binary, err);
@@ -169,17 +157,12 @@ static int qemu_start(const struct vmm_launch *l, pid_t *ret_pid, struct cv_erro
 	r = plan_qemu_argv(l->plan, &q, &argv);
 	if (r < 0)
 		return cv_fail_errno(err, r, l->plan->name, "cannot make the command line of QEMU");
-	r = vmm_open_vmm_log(l, &log_fd, err);
-	if (r < 0)
-		return r;
-	s.argv = (const char *const *)argv.v;
-	s.log_fd = log_fd;
-	return vmm_spawn(&s, ret_pid, err);
+	return vmm_backend_spawn(l, &argv, &l->hypervisor_fd, l->hypervisor_fd >= 0 ? 1 : 0,
+				 ret_pid, err);
 }
 
 const struct vmm_backend_ops vmm_backend_qemu = {
 	.name = "qemu",
-	.opens_devices = true,
 	.probe = qemu_probe,
 	.start = qemu_start,
 };

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/parse.h"
+#include "vmm/core/map.h"
 
 #define GIB (1ULL << 30)
 #define NODE_BITS (8 * sizeof(unsigned long))
@@ -56,32 +57,6 @@ static int make_file(const struct plan_node *n, size_t node)
 	return fd;
 }
 
-/* At a multiple of 1 GiB: reserved with that much more, the rest given back. */
-static void *map_aligned(int fd, uint64_t size)
-{
-	uint8_t *base = mmap(NULL, size + GIB, PROT_NONE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uint8_t *at;
-	void *placed;
-
-	if (base == MAP_FAILED)
-		return MAP_FAILED;
-	at = (uint8_t *)(((uintptr_t)base + GIB - 1) & ~(uintptr_t)(GIB - 1));
-	placed = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-	if (placed == MAP_FAILED) {
-		int r = errno;
-
-		munmap(base, size + GIB);
-		errno = r;
-		return MAP_FAILED;
-	}
-	if (at > base)
-		munmap(base, (size_t)(at - base));
-	if (at + size < base + size + GIB)
-		munmap(at + size, (size_t)(base + GIB - at));
-	return placed;
-}
-
 static int bind_to(void *at, uint64_t size, int host_node)
 {
 	unsigned long mask[HOST_NODES_MAX / NODE_BITS] = { 0 };
@@ -105,7 +80,7 @@ static int make_node(const struct plan *p, size_t i, struct vmm_memory *m, struc
 	fd = make_file(n, i);
 	if (fd < 0)
 		return fail_pages(n, i, fd, err);
-	at = map_aligned(fd, n->memory);
+	at = vmm_map_aligned(fd, 0, n->memory, GIB, 0);
 	if (at == MAP_FAILED)
 		return fail_pages(n, i, -errno, err);
 	r = bind_to(at, n->memory, n->host_node);

@@ -121,9 +121,12 @@ unsigned int vmm_pci_intx_gsi(const struct vmm_pci *pci, const struct vmm_pci_fu
 /** vmm_pci_reset() - all functions, to where vmm_pci_assign() left them. Context: no vCPU runs. */
 void vmm_pci_reset(struct vmm_pci *pci);
 
+/** vmm_config_get() - @len (1, 2 or 4) bytes of the shadow. */
+uint32_t vmm_config_get(const struct vmm_pci_function *f, uint16_t offset, unsigned int len);
+
 static inline uint16_t vmm_pci_word(const struct vmm_pci_function *f, unsigned int offset)
 {
-	return (uint16_t)(f->config[offset] | f->config[offset + 1] << 8);
+	return (uint16_t)vmm_config_get(f, (uint16_t)offset, 2);
 }
 
 #endif

@@ -62,7 +62,6 @@ struct vmm_pci {
 void vmm_config_access(struct vmm_pci_function *f, uint16_t offset, void *data, unsigned int len,
 		       bool is_write);
 void vmm_config_put(struct vmm_pci_function *f, uint16_t offset, unsigned int len, uint32_t value);
-uint32_t vmm_config_get(const struct vmm_pci_function *f, uint16_t offset, unsigned int len);
 /* Bits of @value that the guest may write. */
 void vmm_config_allow(struct vmm_pci_function *f, uint16_t offset, unsigned int len,
 		      uint32_t value);

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "vmm/core/log.h"
+#include "vmm/core/map.h"
 #include "vmm/dev/vfio_parts.h"
 
 #define PAGE 4096ULL
@@ -58,27 +59,13 @@ static void find_areas(struct vmm_vfio_device *v, unsigned int bar)
 static void *map_area(struct vmm_vfio_device *v, unsigned int bar, const struct pass_area *a)
 {
 	uint64_t align = a->size < HUGE_MOST ? a->size : HUGE_MOST;
-	uint64_t shift, offset = v->vx.regions[bar].offset + a->offset;
-	uint8_t *base, *at;
-	void *mapped;
+	void *at;
 
 	while (align & (align - 1))
 		align &= align - 1;
-	shift = a->offset & (align - 1);
-	base = mmap(NULL, a->size + 2 * align, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (base == MAP_FAILED)
-		return NULL;
-	at = (uint8_t *)((((uintptr_t)base + align - 1) & ~(uintptr_t)(align - 1)) + shift);
-	mapped = mmap(at, a->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, v->vx.fd,
-		      (off_t)offset);
-	if (mapped == MAP_FAILED) {
-		munmap(base, a->size + 2 * align);
-		return NULL;
-	}
-	munmap(base, (size_t)(at - base));
-	munmap(at + a->size, (size_t)(base + a->size + 2 * align - (at + a->size)));
-	return at;
+	at = vmm_map_aligned(v->vx.fd, v->vx.regions[bar].offset + a->offset, a->size, align,
+			     a->offset & (align - 1));
+	return at == MAP_FAILED ? NULL : at;
 }
 
 /* What cannot be mapped is trapped: slower, and right. */

@@ -70,23 +70,16 @@ static void line_on(struct vmm_vfio_device *v)
 
 /* ---- MSI ---- */
 
-static uint32_t config_word(const struct vmm_vfio_device *v, unsigned int at, unsigned int len)
-{
-	uint32_t value = 0;
-
-	for (unsigned int i = 0; i < len; i++)
-		value |= (uint32_t)v->function.config[at + i] << (8 * i);
-	return value;
-}
-
 static struct vmm_msi msi_of(const struct vmm_vfio_device *v)
 {
 	unsigned int cap = v->caps.msi;
-	struct vmm_msi m = { .address = config_word(v, cap + PCI_MSI_ADDRESS_LO, 4) };
+	struct vmm_msi m = { .address = vmm_config_get(&v->function, cap + PCI_MSI_ADDRESS_LO, 4) };
 
 	if (v->caps.msi_is_wide)
-		m.address |= (uint64_t)config_word(v, cap + PCI_MSI_ADDRESS_HI, 4) << 32;
-	m.data = config_word(v, cap + (v->caps.msi_is_wide ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32), 2);
+		m.address |= (uint64_t)vmm_config_get(&v->function, cap + PCI_MSI_ADDRESS_HI, 4)
+			     << 32;
+	m.data = vmm_config_get(&v->function,
+				cap + (v->caps.msi_is_wide ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32), 2);
 	return m;
 }
 
@@ -120,7 +113,7 @@ static void msi_on(struct vmm_vfio_device *v)
 
 static void msi_written(struct vmm_vfio_device *v)
 {
-	if (config_word(v, v->caps.msi + PCI_MSI_FLAGS, 2) & PCI_MSI_FLAGS_ENABLE) {
+	if (vmm_config_get(&v->function, v->caps.msi + PCI_MSI_FLAGS, 2) & PCI_MSI_FLAGS_ENABLE) {
 		msi_on(v);
 	} else if (v->msi_route >= 0) {
 		msi_off(v);
@@ -205,7 +198,8 @@ static void msix_off(struct vmm_vfio_device *v)
 /* On before vectors get their descriptors, off after they lost them. */
 static void msix_written(struct vmm_vfio_device *v, uint16_t offset, unsigned int len)
 {
-	bool wanted = config_word(v, v->caps.msix + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_ENABLE;
+	bool wanted = vmm_config_get(&v->function, v->caps.msix + PCI_MSIX_FLAGS, 2) &
+		      PCI_MSIX_FLAGS_ENABLE;
 
 	if (wanted && !v->msix_is_on)
 		msix_on(v);
@@ -229,8 +223,8 @@ void vmm_pass_irq_config_written(struct vmm_vfio_device *v, uint16_t offset, uns
 static int init_msix(struct vmm_vfio_device *v, struct cv_error *err)
 {
 	unsigned int cap = v->caps.msix, n = v->vx.n_irqs[VFIO_PCI_MSIX_IRQ_INDEX];
-	uint32_t table = config_word(v, cap + PCI_MSIX_TABLE, 4);
-	uint32_t pba = config_word(v, cap + PCI_MSIX_PBA, 4);
+	uint32_t table = vmm_config_get(&v->function, cap + PCI_MSIX_TABLE, 4);
+	uint32_t pba = vmm_config_get(&v->function, cap + PCI_MSIX_PBA, 4);
 	int r;
 
 	if (!cap || n == 0)
