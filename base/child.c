@@ -93,11 +93,7 @@ static bool has_lock(int fd)
 	return strstr(text, "\nlock:");
 }
 
-/*
- * A flock() is shared with every child that inherited its descriptor: a child stuck in the kernel
- * would keep the node locked after its parent is gone.
- */
-static void drop_locks(void)
+void cv_child_drop_locks(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	uint64_t fd;
@@ -133,7 +129,7 @@ run_child(const struct task *task, void *arg, pid_t parent, struct outcome *outc
 	reset_signals();
 	detach_stdio();
 	if (!task->keeps_locks)
-		drop_locks();
+		cv_child_drop_locks();
 	outcome->result = task->fn(arg);
 	outcome->is_set = true;
 	_exit(0);

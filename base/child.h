@@ -36,4 +36,12 @@ int cv_children_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned 
 int cv_workers_run(int (*fn)(void *arg), void *const *args, size_t n, unsigned int deadline_ms,
 		   int *ret_results);
 
+/**
+ * cv_child_drop_locks() - close what this process has a flock() on; for who was forked
+ *
+ * A flock() is shared with every child that inherited its descriptor: a child stuck in the kernel would
+ * keep the node locked after its parent is gone.
+ */
+void cv_child_drop_locks(void);
+
 #endif

@@ -8,17 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hook_keeper.h"
 
-/* How long a killed hook may take to become a zombie that is reaped on the spot. */
-#define REAP_MS 50
+#define SLACK_MS 500 /* for the keeper itself */
 #define NOT_EXECUTED 127
 
 /** struct tail - the last bytes of a stream */
@@ -150,18 +151,40 @@ static void execute(int fd, const char *path, char *const envp[])
 		errno = ESTALE;
 }
 
-static void __attribute__((noreturn))
-run_child(int fd, const char *path, char *const envp[], int out, pid_t parent)
+/** struct shared - with the processes of the hook; @refused: -errno and @err, nothing was executed */
+struct shared {
+	struct cv_kept kept;
+	int refused;
+	struct cv_error err;
+};
+
+/** struct job - of the process that becomes the hook; @out: its stderr */
+struct job {
+	const struct cv_hook_program *program;
+	struct shared *shared;
+	int out;
+};
+
+/* Its path may hang here: nobody else's locks and pipes do with it. */
+static void become(void *arg)
 {
-	setpgid(0, 0);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(NOT_EXECUTED);
+	const struct job *job = arg;
+	const struct cv_hook_program *p = job->program;
+	char *path = NULL;
+	int fd;
+
 	reset_signals();
 	umask(022);
-	fd = set_descriptors(fd, out);
+	cv_child_drop_locks();
+	fd = p->find(p->arg, &path, &job->shared->err);
+	if (fd < 0) {
+		job->shared->refused = fd;
+		_exit(NOT_EXECUTED);
+	}
+	fd = set_descriptors(fd, job->out);
 	if (fd < 0 || chdir("/") < 0)
 		_exit(NOT_EXECUTED);
-	execute(fd, path, envp);
+	execute(fd, path, p->envp);
 	say("cannot be executed: ");
 	say(strerror(errno));
 	_exit(NOT_EXECUTED);
@@ -179,7 +202,7 @@ static bool read_some(int fd, struct tail *t)
 }
 
 /*
- * Until the process ends: who inherited its stderr and lives on is not waited for.
+ * Until the keeper ends: who inherited the hook's stderr and lives on is not waited for.
  * Return: 0, -ETIMEDOUT, -errno.
  */
 static int follow(int pidfd, int out, unsigned int deadline_ms, struct tail *t)
@@ -209,70 +232,64 @@ static void drain(int out, struct tail *t)
 		;
 }
 
-static void reap(int pidfd, int options, siginfo_t *info)
-{
-	while (waitid(P_PIDFD, (id_t)pidfd, info, WEXITED | options) < 0 && errno == EINTR)
-		;
-}
-
-/* The group has the number of a process that is not reaped yet: it is nobody else's. */
-static void end_group(pid_t pid, int pidfd)
-{
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	siginfo_t info;
-
-	kill(-pid, SIGKILL);
-	kill(pid, SIGKILL);
-	if (poll(&p, 1, REAP_MS) > 0)
-		reap(pidfd, WNOHANG, &info);
-}
-
-static int wait_end(pid_t pid, int pidfd, int out, unsigned int deadline_ms,
+static int wait_end(int pidfd, int out, unsigned int deadline_ms, const struct shared *s,
 		    struct cv_hook_end *ret)
 {
 	struct tail t = { .len = 0 };
-	siginfo_t info = { 0 };
-	int r = follow(pidfd, out, deadline_ms, &t);
+	siginfo_t info;
+	int r = follow(pidfd, out, deadline_ms + CV_KEEPER_END_MS + SLACK_MS, &t);
 
-	if (r < 0)
-		end_group(pid, pidfd);
-	else
-		reap(pidfd, 0, &info);
+	if (r == 0)
+		waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
 	drain(out, &t);
 	tail_format(&t, ret->output);
-	if (r < 0)
-		return r;
-	ret->status = info.si_code == CLD_EXITED ? info.si_status : -1;
-	ret->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+	if (r < 0 || s->kept.is_late)
+		return r ?: -ETIMEDOUT;
+	if (!s->kept.is_set)
+		return s->kept.err ?: -EIO;
+	ret->refused = s->refused;
+	ret->err = s->err;
+	ret->status = s->kept.code == CLD_EXITED ? s->kept.status : -1;
+	ret->signal = s->kept.code == CLD_EXITED ? 0 : s->kept.status;
 	return 0;
 }
 
-int cv_hook_exec(int fd, const char *path, char *const envp[], unsigned int deadline_ms,
-		 struct cv_hook_end *ret)
+/* Return: 0 with both ends, -errno. */
+static int make_pipe(int *ret_out, int *ret_in)
 {
-	_cleanup_close_ int in = -1, out = -1, pidfd = -1;
-	pid_t parent = getpid(), pid;
-	int ends[2], r;
+	int ends[2];
 
-	*ret = (struct cv_hook_end){ .status = -1 };
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	out = ends[0];
-	in = ends[1];
-	if (fcntl(out, F_SETFL, O_NONBLOCK) < 0)
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		run_child(fd, path, envp, in, parent);
-	setpgid(pid, pid); /* whoever of the two comes first */
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0) {
-		r = -errno;
-		kill(-pid, SIGKILL);
+	*ret_out = ends[0];
+	*ret_in = ends[1];
+	return fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int run_kept(const struct cv_hook_program *p, struct shared *s, struct cv_hook_end *ret)
+{
+	_cleanup_close_ int in = -1, out = -1, pidfd = -1;
+	int r = make_pipe(&out, &in);
+
+	if (r < 0)
 		return r;
-	}
+	pidfd = cv_keeper_start(become, &(struct job){ p, s, in }, p->deadline_ms, &s->kept);
+	if (pidfd < 0)
+		return pidfd;
 	close(TAKE_FD(in));
-	return wait_end(pid, pidfd, out, deadline_ms, ret);
+	return wait_end(pidfd, out, p->deadline_ms, s, ret);
+}
+
+int cv_hook_exec(const struct cv_hook_program *p, struct cv_hook_end *ret)
+{
+	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r;
+
+	*ret = (struct cv_hook_end){ .status = -1 };
+	if (s == MAP_FAILED)
+		return -errno;
+	r = run_kept(p, s, ret);
+	munmap(s, sizeof(*s));
+	return r;
 }

@@ -15,6 +15,8 @@
  * @path:    as it is given, for messages
  * @done:    what was passed, without links; "" is the root
  * @rest:    what is still to come
+ * @own:     length of the part of @path at its end; what is before that a link said
+ * @is_own:  the last name taken was of @path
  * @st:      of @done
  */
 struct walk {
@@ -22,6 +24,8 @@ struct walk {
 	const char *path;
 	char done[CV_PATH_MAX];
 	char rest[CV_PATH_MAX];
+	size_t own;
+	bool is_own;
 	unsigned int links;
 	struct stat st;
 };
@@ -39,9 +43,10 @@ int cv_hook_check_owner(const char *path, const struct stat *st, struct cv_error
 	return -EPERM;
 }
 
+/* Nothing of that name in a directory that a link leads to is as good as in any other. */
 static int fail_walk(const struct walk *w, int r, struct cv_error *err)
 {
-	if (r == -ENOENT && w->links == 0)
+	if (r == -ENOENT && w->is_own)
 		return r;
 	if (r == -ENOENT)
 		r = -ENOLINK;
@@ -62,6 +67,9 @@ static bool take_name(struct walk *w, char name[CV_PATH_MAX])
 	memcpy(name, from, len);
 	name[len] = '\0';
 	memmove(w->rest, from + len, strlen(from + len) + 1);
+	w->is_own = strlen(w->rest) < w->own;
+	if (w->is_own)
+		w->own = strlen(w->rest);
 	return len > 0;
 }
 
@@ -149,12 +157,13 @@ static int walk(struct walk *w, struct cv_error *err)
 int cv_hook_resolve(struct cv_sysroot *r, const char *path, char ret[CV_PATH_MAX],
 		    struct stat *ret_st, struct cv_error *err)
 {
-	struct walk w = { .r = r, .path = path };
+	struct walk w = { .r = r, .path = path, .is_own = true };
 	int rc;
 
 	if (strlen(path) >= sizeof(w.rest))
 		return fail_walk(&w, -ENAMETOOLONG, err);
 	memcpy(w.rest, path, strlen(path) + 1);
+	w.own = strlen(path);
 	rc = walk(&w, err);
 	if (rc < 0)
 		return rc;

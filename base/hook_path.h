@@ -23,8 +23,8 @@ int cv_hook_check_owner(const char *path, const struct stat *st, struct cv_error
  * Each directory on the way, those of links too, belongs to root and is writable by nobody else; a
  * sticky one that others write to does not pass. From the root down, so that behind a directory that
  * passed only root can change what comes next.
- * Return: 0; -ENOENT (@err untouched) when nothing of that name is there; -EPERM; -ENOLINK a link leads
- * to nothing; -ELOOP; -errno; all with @err filled.
+ * Return: 0; -ENOENT (@err untouched) when nothing of that name is there, also below a link to a
+ * directory that is; -EPERM; -ENOLINK a link leads to nothing; -ELOOP; -errno; all with @err filled.
  */
 int cv_hook_resolve(struct cv_sysroot *r, const char *path, char ret[CV_PATH_MAX],
 		    struct stat *ret_st, struct cv_error *err);

@@ -4,13 +4,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/hook_child.h"
 #include "base/hook_path.h"
+#include "base/parse.h"
 
 #define PATH_OF_HOOKS "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define QUOTED 360 /* bytes of the output in an error */
@@ -129,10 +133,10 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int cv_hooks_list(struct cv_sysroot *r, enum cv_hook_stage stage, struct cv_strv *ret,
-		  struct cv_error *err)
+static int find_all(struct cv_sysroot *r, enum cv_hook_stage stage, struct cv_strv *hooks,
+		    struct cv_error *err)
 {
-	_cleanup_strv_ struct cv_strv names = { 0 }, hooks = { 0 };
+	_cleanup_strv_ struct cv_strv names = { 0 };
 	char dir[CV_PATH_MAX];
 	int rc = check_dir(r, stage_dir(dir, stage), err);
 
@@ -141,15 +145,99 @@ int cv_hooks_list(struct cv_sysroot *r, enum cv_hook_stage stage, struct cv_strv
 	rc = cv_list(r, dir, &names);
 	if (rc < 0)
 		return cv_fail_errno(err, rc, dir, "cannot list the hooks");
-	rc = choose(r, dir, &names, &hooks, err);
+	rc = choose(r, dir, &names, hooks, err);
 	if (rc < 0)
 		return rc;
 	/* By byte, as run-parts(8): "10-x" comes before "9-x" here as there. */
-	if (hooks.n > 1)
-		qsort(hooks.v, hooks.n, sizeof(*hooks.v), compare_names);
+	if (hooks->n > 1)
+		qsort(hooks->v, hooks->n, sizeof(*hooks->v), compare_names);
+	return 0;
+}
+
+/**
+ * struct listing - what a child finds, in memory shared with it
+ * @is_done: the rest is filled, also when it failed
+ */
+struct listing {
+	struct cv_sysroot *r;
+	enum cv_hook_stage stage;
+	bool is_done;
+	struct cv_error err;
+	size_t n;
+	char names[CV_HOOKS_MAX][NAME_MAX + 1];
+};
+
+static int list_in_child(void *arg)
+{
+	_cleanup_strv_ struct cv_strv hooks = { 0 };
+	struct listing *l = arg;
+	int rc = find_all(l->r, l->stage, &hooks, &l->err);
+
+	for (; rc == 0 && l->n < hooks.n; l->n++)
+		rc = cv_copy_text(l->names[l->n], sizeof(l->names[l->n]), hooks.v[l->n]);
+	l->is_done = true;
+	return rc;
+}
+
+static int fail_silent(const char *dir, unsigned int deadline_ms, struct cv_error *err)
+{
+	cv_fail(err, -ETIMEDOUT, CV_EXIT_TIMEOUT, "EHOOK_TIMEOUT", dir,
+		"the hooks cannot be looked at: their file system does not answer");
+	cv_error_found(err, "no answer in %u ms", deadline_ms);
+	cv_error_wanted(err, "a directory, or none");
+	cv_error_hint(err,
+		      "findmnt -T " CV_HOOKS_DIR " names the mount; the server behind it is down?");
+	return -ETIMEDOUT;
+}
+
+static int take_listing(const struct listing *l, struct cv_strv *ret)
+{
+	_cleanup_strv_ struct cv_strv hooks = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < l->n; i++)
+		rc = cv_strv_add(&hooks, l->names[i]);
+	if (rc < 0)
+		return rc;
 	*ret = hooks;
 	hooks = (struct cv_strv){ 0 };
 	return 0;
+}
+
+static int list_within(struct listing *l, unsigned int deadline_ms, struct cv_strv *ret,
+		       struct cv_error *err)
+{
+	char dir[CV_PATH_MAX];
+	int result = 0, rc = cv_child_run(list_in_child, l, deadline_ms, &result);
+
+	stage_dir(dir, l->stage);
+	if (rc == -ETIMEDOUT)
+		return fail_silent(dir, deadline_ms, err);
+	rc = rc ?: result;
+	if (rc == 0)
+		rc = take_listing(l, ret);
+	if (rc < 0 && l->is_done && l->err.err) {
+		if (err)
+			*err = l->err;
+		return rc;
+	}
+	return rc < 0 ? cv_fail_errno(err, rc, dir, "cannot list the hooks") : 0;
+}
+
+int cv_hooks_list(struct cv_sysroot *r, enum cv_hook_stage stage, unsigned int deadline_ms,
+		  struct cv_strv *ret, struct cv_error *err)
+{
+	struct listing *l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int rc;
+
+	if (l == MAP_FAILED)
+		return cv_fail_errno(err, -errno, CV_HOOKS_DIR, "cannot list the hooks");
+	l->r = r;
+	l->stage = stage;
+	rc = list_within(l, deadline_ms, ret, err);
+	munmap(l, sizeof(*l));
+	return rc;
 }
 
 static int make_env(const struct cv_hooks *h, struct cv_strv *ret)
@@ -223,55 +311,59 @@ static int check_opened(int fd, const char *path, struct cv_error *err)
 	return cv_hook_check_owner(path, &st, err);
 }
 
-/**
- * struct hook - one to be run; done with hook_done()
- * @fd:   what was checked, and is what runs
- * @file: where it is on this machine, without links
- */
-struct hook {
-	int fd;
-	char *file;
+/** struct wanted - of the process that becomes the hook */
+struct wanted {
+	struct cv_sysroot *r;
+	const char *path;
 };
 
-static void hook_done(struct hook *h)
+static int find_hook(void *arg, char **ret_path, struct cv_error *err)
 {
-	cv_cleanup_close(&h->fd);
-	free(h->file);
-}
-
-static int open_hook(struct cv_sysroot *r, const char *path, struct hook *ret, struct cv_error *err)
-{
+	const struct wanted *w = arg;
 	char real[CV_PATH_MAX];
 	struct stat st;
-	int rc = resolve(r, path, real, &st, err);
+	int fd, rc = resolve(w->r, w->path, real, &st, err);
 
 	if (rc == 0)
-		rc = host_path(r, real, &ret->file, err);
+		rc = host_path(w->r, real, ret_path, err);
 	if (rc < 0)
 		return rc;
-	ret->fd = cv_open(r, real, O_PATH | O_NOFOLLOW, 0);
-	return check_opened(ret->fd, real, err);
+	fd = cv_open(w->r, real, O_PATH | O_NOFOLLOW, 0);
+	rc = check_opened(fd, real, err);
+	return rc < 0 ? rc : fd;
+}
+
+static int exec_hook(struct cv_sysroot *r, const char *path, char *const envp[], int64_t left,
+		     struct cv_hook_end *end)
+{
+	struct cv_hook_program p = { .find = find_hook,
+				     .arg = &(struct wanted){ r, path },
+				     .envp = envp,
+				     .deadline_ms = left > 0 ? (unsigned int)left : 0 };
+
+	if (left > 0)
+		return cv_hook_exec(&p, end);
+	snprintf(end->output, sizeof(end->output), "not started: the time was used up");
+	return -ETIMEDOUT;
 }
 
 static int run_one(struct cv_sysroot *r, const struct cv_hooks *h, const char *path,
 		   char *const envp[], int64_t end_ms, struct cv_error *err)
 {
 	_cleanup_free_ struct cv_hook_end *end = calloc(1, sizeof(*end));
-	_cleanup_(hook_done) struct hook hook = { .fd = -1 };
-	int64_t left = end_ms - cv_now_ms();
-	int rc = end ? open_hook(r, path, &hook, err)
-		     : cv_fail_errno(err, -ENOMEM, path, "cannot run the hook");
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	if (left <= 0)
-		snprintf(end->output, sizeof(end->output), "not started: the time was used up");
-	rc = left > 0 ? cv_hook_exec(hook.fd, hook.file, envp, (unsigned int)left, end)
-		      : -ETIMEDOUT;
+	if (!end)
+		return cv_fail_errno(err, -ENOMEM, path, "cannot run the hook");
+	rc = exec_hook(r, path, envp, end_ms - cv_now_ms(), end);
 	if (rc == -ETIMEDOUT)
 		return fail_late(path, h->deadline_ms, end, err);
 	if (rc < 0)
 		return cv_fail_errno(err, rc, path, "cannot run the hook");
+	if (end->refused && err)
+		*err = end->err;
+	if (end->refused)
+		return end->refused;
 	return end->status == 0 ? 0 : fail_hook(path, end, err);
 }
 
@@ -280,7 +372,7 @@ int cv_hooks_run(struct cv_sysroot *r, const struct cv_hooks *h, struct cv_error
 	_cleanup_strv_ struct cv_strv names = { 0 }, env = { 0 };
 	int64_t end_ms = cv_now_ms() + h->deadline_ms;
 	char dir[CV_PATH_MAX], path[CV_PATH_MAX];
-	int rc = cv_hooks_list(r, h->stage, &names, err);
+	int rc = cv_hooks_list(r, h->stage, h->deadline_ms, &names, err);
 
 	if (rc < 0 || names.n == 0)
 		return rc;

@@ -196,6 +196,22 @@ int cv_lease_list(struct cv_sysroot *r, struct cv_strv *ret, struct cv_error *er
 	return 0;
 }
 
+/* Who is rid of it: that depends on what the lease is of. */
+static void hint_release(const struct cv_lease *held, struct cv_error *err)
+{
+	if (cv_lease_is_vm(held))
+		cv_error_hint(err, "stop VM %s first (carve stop %s), or choose others", held->name,
+			      held->name);
+	else if (strncmp(held->name, "dev-", 4) == 0)
+		cv_error_hint(err, "give it back first (carve device release %s), or choose others",
+			      held->name);
+	else
+		cv_error_hint(err,
+			      "a change of devices that was cut off has it: carve recover %s "
+			      "undoes that",
+			      held->name);
+}
+
 static int fail_held(const struct cv_lease *held, const char *object, struct cv_error *err)
 {
 	const struct cv_owner *o = &held->owner;
@@ -206,12 +222,20 @@ static int fail_held(const struct cv_lease *held, const char *object, struct cv_
 		       o->user[0] ? o->user : "unknown", (unsigned int)o->uid,
 		       o->job[0] ? "job " : "no job", o->job);
 	cv_error_wanted(err, "not leased");
-	if (cv_lease_is_vm(held))
-		cv_error_hint(err, "stop VM %s first (carve stop %s), or choose others", held->name,
-			      held->name);
-	else
-		cv_error_hint(err, "give it back first (carve device release), or choose others");
+	hint_release(held, err);
 	return -EBUSY;
+}
+
+static int fail_there(const struct cv_lease *l, struct cv_error *err)
+{
+	cv_fail(err, -EEXIST, CV_EXIT_BUSY, "EEXIST_LEASE", l->name,
+		"there is a lease of this name already");
+	if (cv_lease_is_vm(l))
+		cv_error_hint(err, "choose another name, or stop it: carve stop %s", l->name);
+	else
+		cv_error_hint(err, "an earlier change of devices left it: carve recover %s",
+			      l->name);
+	return -EEXIST;
 }
 
 static int check_devices(const struct cv_lease *l, const struct cv_lease *held,
@@ -263,12 +287,8 @@ int cv_lease_check(struct cv_sysroot *r, const struct cv_lease *l, struct cv_err
 
 	if (!cv_name_is_valid(l->name))
 		return cv_fail(err, -EINVAL, CV_EXIT_USAGE, "ENAME", l->name, "not a VM name");
-	if (cv_exists(r, lease_path(path, l->name))) {
-		cv_fail(err, -EEXIST, CV_EXIT_BUSY, "EEXIST_LEASE", l->name,
-			"a VM of this name holds a lease");
-		cv_error_hint(err, "choose another name, or stop it: carve stop %s", l->name);
-		return -EEXIST;
-	}
+	if (cv_exists(r, lease_path(path, l->name)))
+		return fail_there(l, err);
 	return check_others(r, l, err);
 }
 

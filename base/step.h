@@ -53,6 +53,7 @@ struct cv_step_env {
  * @at_once: whether the step may be applied together with those of its kind next to it (other
  *          objects), each in a child process: apply then changes the host alone, no memory, and each
  *          record has been called before. NULL: never.
+ * @is_apart: whether two of these objects may be changed together. NULL: all may.
  * @needs_rest: what earlier steps set off has settled before this one is applied
  *
  * Guarantees: nothing blocks longer than env->deadline_ms per write; -errno with @err filled on
@@ -71,6 +72,7 @@ struct cv_step_ops {
 	void (*settle)(const struct cv_step_env *env, const char *object,
 		       const struct json_t *prior);
 	bool (*at_once)(const struct cv_step_env *env, const char *object);
+	bool (*is_apart)(const char *object, const char *other);
 	bool needs_rest;
 };
 

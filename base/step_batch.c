@@ -24,12 +24,14 @@ struct job {
 	struct cv_error err;
 };
 
-static bool has_object(const struct cv_step *steps, size_t n, const char *object)
+static bool is_apart(const struct cv_step_ops *ops, const struct cv_step *steps, size_t n,
+		     const char *object)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(steps[i].object, object) == 0)
-			return true;
-	return false;
+		if (strcmp(steps[i].object, object) == 0 ||
+		    (ops->is_apart && !ops->is_apart(steps[i].object, object)))
+			return false;
+	return true;
 }
 
 size_t cv_batch_len(const struct cv_step_env *env, const struct cv_step_ops *ops,
@@ -40,7 +42,7 @@ size_t cv_batch_len(const struct cv_step_env *env, const struct cv_step_ops *ops
 	if (n < 2 || !ops->at_once || !ops->at_once(env, steps[0].object))
 		return 1;
 	while (len < n && len < BATCH_MAX && strcmp(steps[len].kind, ops->kind) == 0 &&
-	       !has_object(steps, len, steps[len].object) && ops->at_once(env, steps[len].object))
+	       is_apart(ops, steps, len, steps[len].object) && ops->at_once(env, steps[len].object))
 		len++;
 	return len;
 }

@@ -56,9 +56,16 @@ static bool find_quarantine(const struct inventory *inv, int dev, struct audit_f
 
 	if (!d->is_quarantined)
 		return false;
+	audit_effect(f, "it is not given to a guest");
+	if (d->is_silent) {
+		audit_evidence(f, "/sys/bus/pci/devices/%s: %s", cv_format_bdf(d->bdf, bdf),
+			       d->quarantine);
+		audit_fix(f, "see dmesg for a probe or unbind that hangs; it usually needs a "
+			     "reboot");
+		return true;
+	}
 	audit_evidence(f, CV_QUARANTINE_DIR "/%s.json: %s", cv_format_bdf(d->bdf, bdf),
 		       d->quarantine);
-	audit_effect(f, "it is not given to a guest");
 	audit_fix(f, "find the cause, prove the device healthy, then remove that file");
 	return true;
 }

@@ -73,8 +73,19 @@ static int rule_intremap(const struct rule_ctx *x, struct cv_error *err)
 	return -EPERM;
 }
 
+static int fail_silent(const struct rule_ctx *x, struct cv_error *err)
+{
+	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "SILENT", x->bdf, "the device does not answer");
+	cv_error_found(err, "%s", x->d->quarantine);
+	cv_error_wanted(err, "a device that answers");
+	cv_error_hint(err, "see dmesg for a probe or unbind that hangs; it usually needs a reboot");
+	return -EPERM;
+}
+
 static int rule_healthy(const struct rule_ctx *x, struct cv_error *err)
 {
+	if (x->d->is_quarantined && x->d->is_silent)
+		return fail_silent(x, err);
 	if (x->d->is_quarantined) {
 		cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "QUARANTINED", x->bdf,
 			"the device is in quarantine");
@@ -105,9 +116,11 @@ static const struct cv_lease *find_lease(const struct inventory *inv, const stru
 	return l && !cv_lease_is_vm(l) ? l : NULL;
 }
 
-static bool is_vf_change(const struct cv_lease *l)
+/* Nobody holds such a change: it ends by itself, or carve recover ends it. */
+static bool is_passing(const struct cv_lease *l)
 {
-	return !cv_lease_is_vm(l) && strncmp(l->name, "vf-", 3) == 0;
+	return !cv_lease_is_vm(l) &&
+	       (strncmp(l->name, "vf-", 3) == 0 || strncmp(l->name, "reset-", 6) == 0);
 }
 
 static int fail_leased(const struct rule_ctx *x, const struct cv_lease *l, struct cv_error *err)
@@ -119,9 +132,9 @@ static int fail_leased(const struct rule_ctx *x, const struct cv_lease *l, struc
 			       l->owner.job);
 	else
 		cv_error_found(err, "given to another device entry or spec of this plan");
-	cv_error_wanted(err, "a device that no VM has");
-	if (l && is_vf_change(l))
-		cv_error_hint(err, "a change of VFs is under way, or was cut off: carve recover %s",
+	cv_error_wanted(err, "a device that nobody has leased");
+	if (l && is_passing(l))
+		cv_error_hint(err, "a change of it is under way, or was cut off: carve recover %s",
 			      l->name);
 	else if (l && !cv_lease_is_vm(l))
 		cv_error_hint(err, "carve device release %s gives it back", x->bdf);

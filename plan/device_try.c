@@ -219,7 +219,7 @@ static int fail_exhausted(const struct attempt *x, const struct inv_dev *pf)
 		cv_error_found(x->err, "%s: %s", x->first.object, x->first.found);
 	else
 		cv_error_found(x->err, "all of them given to other entries of this plan");
-	cv_error_wanted(x->err, "a VF that no VM has");
+	cv_error_wanted(x->err, "a VF that nobody has leased");
 	cv_error_hint(x->err,
 		      "the count can only change while nobody uses the VFs: stop those guests "
 		      "(carve list), then make more VFs by hand or plan all guests in one call");

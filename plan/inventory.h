@@ -147,6 +147,7 @@ struct inv_dev {
 	char holder[160]; /* plain words: "/dev/nvme0n1p1 mounted on /scratch" */
 	bool is_quarantined;
 	char quarantine[160]; /* reason */
+	bool is_silent;	      /* it did not answer in time: in quarantine, but has no entry there */
 };
 
 /** struct inv_region - IOVAs a group must not use for memory; @end is the last byte */

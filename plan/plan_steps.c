@@ -54,15 +54,22 @@ static unsigned int vf_count(const struct place *p, int pf)
 	return count;
 }
 
-static int add_vf_creation(struct plan *plan, const struct place *p, const struct plan_device *d)
+static int add_autoprobe(struct plan *plan, const struct place *p, const struct plan_device *d)
 {
-	char bdf[CV_BDF_MAX], path[96], value[16];
+	char bdf[CV_BDF_MAX], path[96];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe",
+		 cv_format_bdf(d->pf, bdf));
+	return add_step(plan, "attr-shared", path, "0", "no host driver shall touch the VFs");
+}
+
+static int add_count(struct plan *plan, const struct place *p, const struct plan_device *d)
+{
+	char bdf[CV_BDF_MAX], value[16];
 
 	cv_format_bdf(d->pf, bdf);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_drivers_autoprobe", bdf);
 	snprintf(value, sizeof(value), "%u", vf_count(p, inv_find_dev(p->inv, d->pf)));
-	int r = add_step(plan, "attr-shared", path, "0", "no host driver shall touch the VFs");
-	return r < 0 ? r : add_step(plan, "numvfs", bdf, value, "VFs of %s for %s", bdf, d->id);
+	return add_step(plan, "numvfs", bdf, value, "VFs of %s for %s", bdf, d->id);
 }
 
 static int add_vf_settings(struct plan *plan, const struct plan_device *d)
@@ -80,7 +87,10 @@ static int add_vf_settings(struct plan *plan, const struct plan_device *d)
 	return 0;
 }
 
-static int add_vfs(struct plan *plan, const struct place *p)
+/* @add: for the first VF of each PF */
+static int add_per_pf(struct plan *plan, const struct place *p,
+		      int (*add)(struct plan *plan, const struct place *p,
+				 const struct plan_device *d))
 {
 	int r = 0;
 
@@ -88,8 +98,18 @@ static int add_vfs(struct plan *plan, const struct place *p)
 		const struct plan_device *d = &plan->devices[i];
 
 		if (d->is_vf && !pf_was_seen(plan, i, d->pf))
-			r = add_vf_creation(plan, p, d);
+			r = add(plan, p, d);
 	}
+	return r;
+}
+
+/* One kind after the other: counts that follow each other are set at the same time. */
+static int add_vfs(struct plan *plan, const struct place *p)
+{
+	int r = add_per_pf(plan, p, add_autoprobe);
+
+	if (r == 0)
+		r = add_per_pf(plan, p, add_count);
 	for (size_t i = 0; i < plan->n_devices && r == 0; i++)
 		if (plan->devices[i].is_vf)
 			r = add_vf_settings(plan, &plan->devices[i]);

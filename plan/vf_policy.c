@@ -137,10 +137,21 @@ static int rule_class(const struct rule_ctx *x, struct cv_error *err)
 	return 0;
 }
 
+static int fail_silent(const struct rule_ctx *x, struct cv_error *err)
+{
+	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "SILENT", x->bdf, "the PF does not answer");
+	cv_error_found(err, "%s", x->d->quarantine);
+	cv_error_wanted(err, "a PF that answers");
+	cv_error_hint(err, "see dmesg for a probe or unbind that hangs; it usually needs a reboot");
+	return -EPERM;
+}
+
 static int rule_healthy(const struct rule_ctx *x, struct cv_error *err)
 {
 	if (!x->d->is_quarantined || !is_changed(x))
 		return 0;
+	if (x->d->is_silent)
+		return fail_silent(x, err);
 	cv_fail(err, -EPERM, CV_EXIT_PRECONDITION, "QUARANTINED", x->bdf,
 		"the PF is in quarantine");
 	cv_error_found(err, "%s", x->d->quarantine);

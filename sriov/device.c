@@ -88,13 +88,6 @@ static void read_node(struct cv_sysroot *root, const char *bdf, const struct inv
 		d->node = -1;
 }
 
-static void read_override(struct cv_sysroot *root, const char *bdf, struct inv_dev *d)
-{
-	if (d->is_quarantined ||
-	    sr_override(root, bdf, 0, d->driver_override, sizeof(d->driver_override)) < 0)
-		d->driver_override[0] = '\0';
-}
-
 static void read_binding(struct cv_sysroot *root, const char *bdf, struct inv_dev *d)
 {
 	if (sr_driver(root, bdf, d->driver, sizeof(d->driver)) < 0)
@@ -228,15 +221,35 @@ void sr_device_link(struct cv_sysroot *root, const char *bdf, struct inv_link *l
 	l->max_width = read_width(root, bdf, "max_link_width");
 }
 
-/* For a function whose lock somebody may keep for ever: reading its sriov_numvfs would wait for it. */
-static unsigned int count_vfs(struct cv_sysroot *root, const char *bdf, unsigned int total)
+/* Number of a "virtfn3" among the entries of a PF, -1 for what is none. */
+static int number_of_link(const char *name)
 {
-	char vf[CV_BDF_MAX];
-	unsigned int n = 0;
+	const char *prefix = "virtfn";
+	uint64_t number;
 
-	while (n < total && sr_vf_of(root, bdf, n, vf) == 0)
-		n++;
-	return n;
+	if (strncmp(name, prefix, strlen(prefix)) != 0 ||
+	    cv_parse_u64(name + strlen(prefix), &number) < 0 || number >= UINT16_MAX)
+		return -1;
+	return (int)number;
+}
+
+void sr_device_count_vfs(struct cv_sysroot *root, struct inv_dev *d)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	char path[CV_PATH_MAX], bdf[CV_BDF_MAX];
+	struct inv_sriov *s = &d->sriov;
+
+	if (s->total == 0)
+		return;
+	s->num = 0;
+	if (cv_list(root, cv_pathf(path, SR_DEVICES "/%s", cv_format_bdf(d->bdf, bdf)), &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		unsigned int count = (unsigned int)(number_of_link(names.v[i]) + 1);
+
+		if (count > s->num && count <= s->total)
+			s->num = count;
+	}
 }
 
 void sr_device_sriov(struct cv_sysroot *root, struct inv_dev *d)
@@ -248,10 +261,8 @@ void sr_device_sriov(struct cv_sysroot *root, struct inv_dev *d)
 	s->total = count_of(root, bdf, "sriov_totalvfs");
 	if (s->total == 0)
 		return;
-	s->num = d->is_quarantined ? count_vfs(root, bdf, s->total)
-				   : count_of(root, bdf, "sriov_numvfs");
-	if (s->num > s->total)
-		s->num = s->total;
+	if (d->is_quarantined)
+		sr_device_count_vfs(root, d);
 	s->offset = count_of(root, bdf, "sriov_offset");
 	s->stride = count_of(root, bdf, "sriov_stride");
 	s->vf_device = (uint16_t)hex_of(root, bdf, "sriov_vf_device", UINT16_MAX);
@@ -304,8 +315,6 @@ void sr_device_read(struct cv_sysroot *root, const struct sr_config *c, const st
 		sr_device_link(root, bdf, &d->link);
 	}
 	read_binding(root, bdf, d);
-	if (!is_plan)
-		read_override(root, bdf, d);
 	if (!pf && !inv_is_bridge(d))
 		d->has_d3cold = cv_exists(root, sr_path(path, bdf, "d3cold_allowed"));
 	if (d->sriov.total > 0)

@@ -41,7 +41,7 @@ static int check_way_out(const struct cv_step_env *env, const struct stages *s,
 {
 	_cleanup_strv_ struct cv_strv names = { 0 };
 
-	return cv_hooks_list(env->root, s->out, &names, err);
+	return cv_hooks_list(env->root, s->out, env->deadline_ms, &names, err);
 }
 
 /* On the way out the lease may be gone: who it is for is noted on the way in. */

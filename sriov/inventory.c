@@ -10,6 +10,7 @@
 #include "sriov/holders.h"
 #include "sriov/iommu.h"
 #include "sriov/iommu_groups.h"
+#include "sriov/locked.h"
 #include "sriov/reset.h"
 #include "sriov/scan.h"
 #include "sriov/tree.h"
@@ -58,7 +59,9 @@ static int read_functions(struct cv_sysroot *root, struct sr_pci *pci, const str
 
 	if (r < 0 || inv->n_devs == 0)
 		return r;
-	r = sr_tree_link(root, configs, inv, err);
+	r = sr_locked_read(root, configs, depth->is_wanted, inv, err);
+	if (r == 0)
+		r = sr_tree_link(root, configs, inv, err);
 	if (r == 0)
 		r = sr_depth_choose(root, depth, inv, &deep, err);
 	if (r < 0)

@@ -28,6 +28,7 @@ struct sr_depth {
  * sr_inventory_read() - all PCI functions with parent, group, node, BARs, link, ACS, SR-IOV, driver,
  * holder and quarantine
  * @inv: only devs, groups and the IOMMU facts of host are written
+ * A function that a probe or unbind blocks hangs no reader: see sriov/locked.h.
  * Return: 0 or -errno with @err filled. A host without PCI is 0 devices.
  */
 int sr_inventory_read(struct cv_sysroot *root, const struct sr_depth *depth, struct inventory *inv,

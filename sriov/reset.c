@@ -115,11 +115,15 @@ int sr_climb_prove(struct sr_climb *c)
 
 /* ---- the kernel's own methods ---- */
 
-static void restore_method(const struct sr_climb *c, const char *path, const char *saved)
+void sr_climb_restore(struct sr_climb *c, const char *path, const char *saved)
 {
 	unsigned int ms = c->env->deadline_ms < RESTORE_MS ? c->env->deadline_ms : RESTORE_MS;
 
-	(void)cv_write_deadline(c->env->root, path, saved, ms);
+	/* no process may come from a child: it would keep open what VFIO has open there */
+	if (c->is_child)
+		(void)sr_climb_write(c, path, saved);
+	else
+		(void)cv_write_deadline(c->env->root, path, saved, ms);
 }
 
 static int by_method(struct sr_climb *c)
@@ -141,7 +145,7 @@ static int by_method(struct sr_climb *c)
 		r = sr_climb_write(c, reset, "1");
 	/* a reset that still waits would take the first method of all of them */
 	if (is_other && r != -ETIMEDOUT)
-		restore_method(c, method, saved);
+		sr_climb_restore(c, method, saved);
 	return r;
 }
 
@@ -162,6 +166,25 @@ static void note_failure(struct sr_climb *c, const char *what)
 		 sr_rung_name(c->result.rung), what);
 }
 
+int sr_climb_try(struct sr_climb *c, enum sr_rung rung)
+{
+	memcpy(c->last_reason, c->reason, sizeof(c->last_reason));
+	memcpy(c->last_evidence, c->evidence, sizeof(c->last_evidence));
+	sr_climb_goes_on(c);
+	c->result.rung = rung;
+	return ways[rung](c);
+}
+
+/* A way that has no reason of its own to set the function aside leaves that of the one before. */
+static void keep_reason(struct sr_climb *c, int r)
+{
+	if (r == -ENOTTY || (r < 0 && !c->reason[0])) {
+		memcpy(c->reason, c->last_reason, sizeof(c->reason));
+		memcpy(c->evidence, c->last_evidence, sizeof(c->evidence));
+	}
+	c->last_reason[0] = c->last_evidence[0] = '\0';
+}
+
 int sr_climb_took(struct sr_climb *c, int r)
 {
 	int error = r == -ENOTTY ? c->result.error : r;
@@ -176,24 +199,18 @@ int sr_climb_took(struct sr_climb *c, int r)
 	c->result.error = error;
 	if (r < 0 && r != -ETIMEDOUT)
 		note_failure(c, c->reason[0] ? c->reason : strerror(-r));
+	keep_reason(c, r);
 	return r;
 }
 
 int sr_climb_rung(struct sr_climb *c, enum sr_rung rung)
 {
-	const struct sr_climb earlier = *c;
 	int64_t start = cv_now_ms();
 	int r;
 
 	sr_climb_look(c);
-	sr_climb_goes_on(c);
-	c->result.rung = rung;
-	r = sr_climb_took(c, ways[rung](c));
+	r = sr_climb_took(c, sr_climb_try(c, rung));
 	c->result.ms += (unsigned int)(cv_now_ms() - start);
-	if (r == 0 || c->reason[0])
-		return r;
-	memcpy(c->reason, earlier.reason, sizeof(c->reason));
-	memcpy(c->evidence, earlier.evidence, sizeof(c->evidence));
 	return r;
 }
 
@@ -222,6 +239,16 @@ static int fail_no_way(const struct sr_climb *c, const struct sr_ladder *ladder,
 	cv_error_wanted(err, "a method in its reset_method, or nobody else behind its bridge");
 	cv_error_hint(err, "carve device show %s tells what it offers", c->bdf);
 	return -ENOTTY;
+}
+
+int sr_ladder_check(const char *bdf, const struct sr_ladder *ladder, struct cv_error *err)
+{
+	const struct sr_climb c = { .bdf = bdf };
+
+	if (ladder->n > 0)
+		return 0;
+	return ladder->refused_by ? fail_refused(&c, ladder->refused_by, err)
+				  : fail_no_way(&c, ladder, err);
 }
 
 static int fail_reset(const struct sr_climb *c, const struct sr_ladder *ladder, bool is_aside,

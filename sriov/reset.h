@@ -71,7 +71,7 @@ struct sr_ladder {
 	enum sr_rung rungs[SR_RUNGS];
 	size_t n;
 	const struct sr_reset_rule *refused_by;
-	char left_out[160]; /* "bus: 0000:81:00.1 behind the same bridge is in use" */
+	char left_out[256]; /* "bus: 0000:81:00.1 behind the same bridge does not survive it" */
 };
 
 /**
@@ -85,6 +85,14 @@ struct sr_ladder {
  */
 void sr_ladder_make(const struct inventory *inv, int dev, const int *ours, size_t n_ours,
 		    struct sr_ladder *ret);
+
+/**
+ * sr_ladder_trim() - leave out SLOT and REMOVE where a host driver would take a function of VFIO on its
+ * way back (sr_origin_find_taker()): what is tried is then known before
+ */
+void sr_ladder_trim(const struct cv_step_env *env, const char *bdf, struct sr_ladder *ladder);
+/** sr_ladder_check() - is there a rung? Return: 0, -EPERM (a rule refuses all), -ENOTTY with @err filled. */
+int sr_ladder_check(const char *bdf, const struct sr_ladder *ladder, struct cv_error *err);
 
 /** struct sr_reset_result - of one function */
 struct sr_reset_result {

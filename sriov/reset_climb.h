@@ -11,6 +11,7 @@
  * struct sr_climb - what happened on the way up; plain memory
  * @reason:   why the function has to be set aside, "" it has not to be
  * @evidence: path and value
+ * @last_reason, @last_evidence: those of the ways before, while one is tried
  * @before:   as it was when it was looked at first; without @has_before it did not answer
  * @is_child: in a process with a deadline of its own: what may block is done in place, and noted in
  *            @reason and @evidence as long as it does
@@ -21,6 +22,8 @@ struct sr_climb {
 	struct sr_reset_result result;
 	char reason[160];
 	char evidence[256];
+	char last_reason[160];
+	char last_evidence[256];
 	struct sr_health before;
 	bool is_looked_at, has_before;
 	bool is_child;
@@ -35,6 +38,8 @@ void sr_climb_look(struct sr_climb *c);
  * Return: 0, -ENOTTY (no such way here), -ETIMEDOUT (nothing may be tried behind it), -errno.
  */
 int sr_climb_rung(struct sr_climb *c, enum sr_rung rung);
+/** sr_climb_try() - the way alone, without a look before or a proof after. Return: as sr_climb_rung(). */
+int sr_climb_try(struct sr_climb *c, enum sr_rung rung);
 /** sr_climb_took() - a try of c->result.rung came to @r: proves the function, notes the outcome. Return:
  * as sr_climb_rung(). */
 int sr_climb_took(struct sr_climb *c, int r);
@@ -43,6 +48,8 @@ int sr_climb_conclude(struct sr_climb *c, const struct sr_ladder *ladder, struct
 
 /** sr_climb_write() - cv_write_deadline() of env; a write that hangs is noted in @c. */
 int sr_climb_write(struct sr_climb *c, const char *path, const char *value);
+/** sr_climb_restore() - reset_method as it was: best effort, in place where @c is in a child. */
+void sr_climb_restore(struct sr_climb *c, const char *path, const char *saved);
 /** sr_climb_hangs() - note what may hang; "" of both with sr_climb_goes_on(). */
 void __attribute__((format(printf, 2, 3))) sr_climb_hangs(struct sr_climb *c, const char *fmt, ...);
 void sr_climb_goes_on(struct sr_climb *c);
@@ -51,6 +58,13 @@ void sr_climb_goes_on(struct sr_climb *c);
  * Return: 0, -EIO with the reason in @c, -ETIMEDOUT, -errno: this machine could not look.
  */
 int sr_climb_prove(struct sr_climb *c);
+
+/**
+ * sr_reset_chunk() - pure: how many functions are reset at once by one process
+ * @limit: descriptors it may have (RLIMIT_NOFILE)
+ * Return: 1 or more.
+ */
+size_t sr_reset_chunk(uint64_t limit);
 
 /**
  * sr_reset_by_vfio() - a function bound to vfio-pci, by VFIO_DEVICE_RESET

@@ -113,7 +113,7 @@ static unsigned int rungs_of_bus(const struct climb *c, unsigned int offered)
 		return rungs | (is_flat(c, bridge) ? BIT(SR_RUNG_SLOT) : 0);
 	if (stranger < 0)
 		return 0;
-	leave_out(c, "%s: %s behind the same bridge is in use",
+	leave_out(c, "%s: %s behind the same bridge would be reset as well, and is not named",
 		  offered & BIT(SR_RUNG_BUS) ? "bus" : "slot",
 		  cv_format_bdf(c->inv->devs[stranger].bdf, bdf));
 	return 0;

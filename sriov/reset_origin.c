@@ -36,6 +36,9 @@ static int add_place(const struct cv_step_env *env, const char *bdf, struct sr_o
 		return r;
 	p.has_methods = cv_read_into(env->root, sr_path(path, bdf, "reset_method"), p.methods,
 				     sizeof(p.methods)) == 0;
+	if (cv_readlink_base(env->root, sr_path(path, bdf, "physfn"), p.pf, sizeof(p.pf)) < 0)
+		p.pf[0] = '\0';
+	sr_held_read(env->root, bdf, &p.held);
 	o->places[o->n++] = p;
 	return 0;
 }
@@ -186,14 +189,76 @@ static const struct sr_place *find_missing(const struct cv_step_env *env, const 
 	return NULL;
 }
 
-static int look_for(const struct cv_step_env *env, const char *bdf, const char *path,
+/* What hangs there is the remove, or the probe, of what is missing: who is there has nothing to do with
+ * it. */
+static void set_missing_aside(const struct cv_step_env *env, const struct sr_origin *o,
+			      const char *path)
+{
+	char reason[160], evidence[CV_PATH_MAX + 64];
+
+	snprintf(reason, sizeof(reason),
+		 "gone from the bus, finding it again did not finish within %u ms",
+		 env->deadline_ms);
+	snprintf(evidence, sizeof(evidence), "write of \"1\" to %s", path);
+	for (size_t i = 0; i < o->n; i++)
+		if (!sr_exists(env->root, o->places[i].bdf))
+			(void)sr_set_aside(env, o->places[i].bdf, reason, evidence, NULL);
+}
+
+static int fail_hung(const struct cv_step_env *env, const struct sr_place *missing,
+		     const struct sr_place *first, const char *path, struct cv_error *err)
+{
+	cv_fail(err, -ETIMEDOUT, CV_EXIT_TIMEOUT, "ETIMEDOUT", missing ? missing->bdf : first->bdf,
+		missing ? "finding it again did not finish within %u ms"
+			: "a look for functions did not finish within %u ms",
+		env->deadline_ms);
+	cv_error_found(err, "write of \"1\" to %s still blocked", path);
+	cv_error_wanted(err, "a bus that nobody removes functions from");
+	cv_error_hint(err, "%s; see dmesg, a blocked device usually needs a reboot",
+		      missing ? "what is missing is in quarantine now"
+			      : "carve device list shows what is in quarantine");
+	return -ETIMEDOUT;
+}
+
+static int look_for(const struct cv_step_env *env, const struct sr_origin *o, const char *path,
 		    struct cv_error *err)
 {
-	int r = sr_write(env, bdf, path, "1", "finding it again", err);
+	const struct sr_place *missing = find_missing(env, o);
+	int r = cv_write_deadline(env->root, path, "1", env->deadline_ms);
 
-	if (r < 0 && r != -ETIMEDOUT)
-		cv_fail_errno(err, r, bdf, "cannot look for the function by %s", path);
+	if (r == -ETIMEDOUT) {
+		set_missing_aside(env, o, path);
+		return fail_hung(env, missing, &o->places[0], path, err);
+	}
+	if (r < 0)
+		cv_fail_errno(err, r, missing ? missing->bdf : o->places[0].bdf,
+			      "cannot look for the function by %s", path);
 	return r;
+}
+
+/* The kernel numbers them without a gap. */
+static bool has_vf(struct cv_sysroot *root, const char *pf, const char *vf)
+{
+	char bdf[CV_BDF_MAX];
+
+	for (unsigned int i = 0; sr_vf_of(root, pf, i, bdf) == 0; i++)
+		if (strcmp(bdf, vf) == 0)
+			return true;
+	return false;
+}
+
+void sr_origin_drop_gone(const struct cv_step_env *env, struct sr_origin *o)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < o->n; i++) {
+		const struct sr_place *p = &o->places[i];
+
+		if (p->pf[0] && !sr_exists(env->root, p->bdf) && !has_vf(env->root, p->pf, p->bdf))
+			continue;
+		o->places[left++] = *p;
+	}
+	o->n = left;
 }
 
 static bool is_without_power(const struct cv_step_env *env, const struct sr_origin *o)
@@ -211,7 +276,7 @@ static int give_power(const struct cv_step_env *env, const struct sr_origin *o,
 	int r = 0;
 
 	if (is_without_power(env, o))
-		r = look_for(env, o->places[0].bdf, o->power, err);
+		r = look_for(env, o, o->power, err);
 	return r == -ETIMEDOUT ? r : 0;
 }
 
@@ -239,7 +304,6 @@ static int await_all(const struct cv_step_env *env, const struct sr_origin *o, c
 static int find_again(const struct cv_step_env *env, const struct sr_origin *o, const char *after,
 		      struct cv_error *err)
 {
-	const struct sr_place *p;
 	int r;
 
 	if (!find_missing(env, o) && !is_without_power(env, o))
@@ -247,9 +311,8 @@ static int find_again(const struct cv_step_env *env, const struct sr_origin *o, 
 	r = sr_origin_hush(env, o, err);
 	if (r == 0)
 		r = give_power(env, o, err);
-	p = find_missing(env, o);
-	if (r == 0 && p)
-		r = look_for(env, p->bdf, o->rescan, err);
+	if (r == 0 && find_missing(env, o))
+		r = look_for(env, o, o->rescan, err);
 	return r < 0 ? r : await_all(env, o, after, err);
 }
 
@@ -257,7 +320,7 @@ int sr_origin_settle(const struct cv_step_env *env, const struct sr_origin *o, s
 {
 	int r = sr_origin_hush(env, o, err);
 
-	return r < 0 ? r : look_for(env, o->places[0].bdf, o->rescan, err);
+	return r < 0 ? r : look_for(env, o, o->rescan, err);
 }
 
 /* ---- as it was there ---- */
@@ -331,9 +394,14 @@ static int place_again(const struct cv_step_env *env, const struct sr_origin *o,
 	for (size_t i = 0; r == 0 && i < o->n; i++)
 		if (sr_exists(env->root, o->places[i].bdf))
 			r = put_back(env, &o->places[i], was_gone, after, err);
-	for (size_t i = 0; r == 0 && i < o->n; i++)
-		if (sr_exists(env->root, o->places[i].bdf))
-			r = put_methods_back(env, &o->places[i], err);
+	for (size_t i = 0; r == 0 && i < o->n; i++) {
+		const struct sr_place *p = &o->places[i];
+
+		if (!sr_exists(env->root, p->bdf))
+			continue;
+		r = put_methods_back(env, p, err);
+		r = r ?: sr_held_put_back(env, p->bdf, &p->held, err);
+	}
 	return r;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/bdf.h"
 #include "base/json.h"
@@ -13,12 +14,31 @@
 
 #define SR_ORIGIN_MAX 8 /* functions of one device (PCIe Base 6.0 section 2.2.4.2, without ARI) */
 
-/** struct sr_place - a function as it stood; @methods: reset_method, when it has the attribute */
+/**
+ * struct sr_held - what its holder had set; plain memory
+ * @d3cold:   d3cold_allowed, "" without the attribute
+ * @has_node: its VFIO group had a node, of that owner and mode
+ */
+struct sr_held {
+	char d3cold[8];
+	bool has_node;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
+/**
+ * struct sr_place - a function as it stood
+ * @pf:      of a VF, "" of others
+ * @methods: reset_method, when it has the attribute
+ * @held:    nothing where the function was not to leave the bus
+ */
 struct sr_place {
-	char bdf[CV_BDF_MAX];
+	char bdf[CV_BDF_MAX], pf[CV_BDF_MAX];
 	char driver[64], override[64];
 	char methods[64];
 	bool has_methods;
+	struct sr_held held;
 };
 
 /**
@@ -44,6 +64,21 @@ int sr_origin_read(const struct cv_step_env *env, const char *bdf, bool is_devic
 /** sr_origin_json(), sr_origin_from_json() - as kept in a journal. Return: new object, NULL / 0, -EINVAL. */
 json_t *sr_origin_json(const struct sr_origin *o);
 int sr_origin_from_json(const json_t *j, struct sr_origin *ret);
+
+/** sr_held_read() - as it is now: what cannot be read is not there. */
+void sr_held_read(struct cv_sysroot *root, const char *bdf, struct sr_held *ret);
+/** sr_held_put_back() - after the driver; what is so already is not written. Return: 0, -ETIMEDOUT, -errno. */
+int sr_held_put_back(const struct cv_step_env *env, const char *bdf, const struct sr_held *h,
+		     struct cv_error *err);
+/** sr_held_add_json(), sr_held_from_json() - as kept in a journal. Return: 0, -ENOMEM / -EINVAL. */
+int sr_held_add_json(const struct sr_held *h, json_t *place);
+int sr_held_from_json(const json_t *place, struct sr_held *ret);
+
+/**
+ * sr_origin_drop_gone() - forget VFs that are gone because their PF has fewer now: nobody brings them
+ * back, nor waits for them
+ */
+void sr_origin_drop_gone(const struct cv_step_env *env, struct sr_origin *o);
 
 /**
  * sr_origin_find_taker() - a host driver that would take one of the functions on its way back, although
@@ -71,7 +106,8 @@ int sr_origin_settle(const struct cv_step_env *env, const struct sr_origin *o,
  * @after: for messages: "a reset (remove)"
  *
  * What is missing is looked for: with power for its slot, behind its bridge; no driver but the one it had
- * probes it, as far as the kernel lets that be chosen. A write that hangs quarantines the function.
+ * probes it, as far as the kernel lets that be chosen. A write that hangs quarantines the function; one
+ * that looks for what is missing those that are missing, and not who asked.
  * Return: 0, -ENODEV (gone from the bus), -ETIMEDOUT, -errno with @err filled.
  */
 int sr_origin_return(const struct cv_step_env *env, const struct sr_origin *o, const char *after,

@@ -45,6 +45,30 @@ static int find_again(struct sr_climb *c, const struct sr_origin *o)
 	return r == -ETIMEDOUT ? r : -EIO;
 }
 
+#define TAKER "%s is VFIO's, and %.32s would take it on its way back (before Linux 6.19)"
+
+void sr_ladder_trim(const struct cv_step_env *env, const char *bdf, struct sr_ladder *ladder)
+{
+	size_t used = strlen(ladder->left_out), left = 0;
+
+	for (size_t i = 0; i < ladder->n; i++) {
+		enum sr_rung rung = ladder->rungs[i];
+		const char *taken = NULL;
+		struct sr_origin o;
+		char driver[64];
+
+		if (rung < SR_RUNG_SLOT || sr_origin_read(env, bdf, rung == SR_RUNG_SLOT, &o) < 0 ||
+		    !sr_origin_find_taker(env, &o, &taken, driver, sizeof(driver))) {
+			ladder->rungs[left++] = rung;
+			continue;
+		}
+		snprintf(ladder->left_out + used, sizeof(ladder->left_out) - used, "%s%s: " TAKER,
+			 used ? "; " : "", sr_rung_name(rung), taken, driver);
+		used = strlen(ladder->left_out);
+	}
+	ladder->n = left;
+}
+
 /* Nothing of it may be done when that cannot come out right. */
 static int prepare(struct sr_climb *c, bool is_device, struct sr_origin *o)
 {
@@ -58,9 +82,7 @@ static int prepare(struct sr_climb *c, bool is_device, struct sr_origin *o)
 		o->power[0] = '\0';
 	if (r < 0 || !sr_origin_find_taker(c->env, o, &bdf, driver, sizeof(driver)))
 		return r;
-	snprintf(c->reason, sizeof(c->reason),
-		 "%s is VFIO's, and %.32s would take it on its way back (before Linux 6.19)", bdf,
-		 driver);
+	snprintf(c->reason, sizeof(c->reason), TAKER, bdf, driver);
 	return -ENOTTY;
 }
 

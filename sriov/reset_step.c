@@ -26,6 +26,10 @@ static json_t *places_json(const struct sr_origin *o)
 
 		if (j && p->has_methods)
 			json_object_set_new(j, "reset_method", json_string(p->methods));
+		if (j && p->pf[0])
+			json_object_set_new(j, "pf", json_string(p->pf));
+		if (j)
+			(void)sr_held_add_json(&p->held, j);
 		json_array_append_new(list, j);
 	}
 	return list;
@@ -51,6 +55,12 @@ static int parse_place(const json_t *j, struct sr_place *ret)
 	ret->has_methods = json_object_get(j, "reset_method");
 	if (r == 0 && ret->has_methods)
 		r = cv_json_copy(j, "reset_method", ret->methods, sizeof(ret->methods));
+	if (r == 0 && json_object_get(j, "pf"))
+		r = cv_json_copy(j, "pf", ret->pf, sizeof(ret->pf));
+	if (r == 0 && ret->pf[0])
+		r = cv_parse_bdf(ret->pf, &bdf);
+	if (r == 0)
+		r = sr_held_from_json(j, &ret->held);
 	return r < 0 ? -EINVAL : 0;
 }
 
@@ -100,8 +110,11 @@ static int record(const struct cv_step_env *env, const char *object, const char 
 	/* what no rung of its touches is left to who changes it meanwhile */
 	if (!has_rung(value, SR_RUNG_SLOT))
 		o.power[0] = '\0';
-	if (!has_rung(value, SR_RUNG_SLOT) && !has_rung(value, SR_RUNG_REMOVE))
+	if (!has_rung(value, SR_RUNG_SLOT) && !has_rung(value, SR_RUNG_REMOVE)) {
 		o.autoprobe[0] = '\0';
+		for (size_t i = 0; i < o.n; i++)
+			o.places[i].held = (struct sr_held){ 0 };
+	}
 	*ret_prior = sr_origin_json(&o);
 	return *ret_prior ? 0 : cv_fail_errno(err, -ENOMEM, object, "cannot note how it stands");
 }
@@ -148,9 +161,12 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 	if (r < 0)
 		return cv_fail(err, r, CV_EXIT_FAILED, "EINVAL", object,
 			       "the journal does not tell how the function stood");
+	sr_origin_drop_gone(env, &o);
 	for (size_t i = 0; i < o.n; i++)
 		if (is_stuck(env, o.places[i].bdf))
 			return sr_origin_unhush(env, &o, err);
+	if (o.n == 0)
+		return sr_origin_unhush(env, &o, err);
 	if (o.autoprobe[0])
 		r = sr_origin_settle(env, &o, &why);
 	if (r == 0)

@@ -93,6 +93,6 @@ int sr_reset_by_vfio(struct sr_climb *c, const char *methods)
 		return r;
 	r = open_and_reset(c);
 	if (is_other)
-		(void)cv_write_deadline(c->env->root, path, saved, c->env->deadline_ms);
+		sr_climb_restore(c, path, saved);
 	return r;
 }

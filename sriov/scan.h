@@ -9,7 +9,8 @@
 
 /**
  * sr_scan() - the functions of the host in BDF order, each with what its config space tells
- * @inv:         devs; all is_shallow, relations, group and NUMA node are -1; quarantine is marked
+ * @inv:         devs; all is_shallow, relations, group and NUMA node are -1; quarantine is marked; what
+ *               waits for the lock of a function is left to sr_locked_read()
  * @ret_configs: one per function, owned by the caller
  *
  * Files of sysfs are read only where config space cannot be, or is cut short. A VF that the capability

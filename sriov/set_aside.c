@@ -15,6 +15,7 @@
 
 #define MARKER "carve_notes"
 #define NOTES_VERSION 1
+#define CAUSE_MAX 80
 
 /* Filled as far as it can be: a device that hangs is set aside even when its owner is not known. */
 static void find_owner(const struct cv_step_env *env, struct cv_owner *ret)
@@ -25,6 +26,24 @@ static void find_owner(const struct cv_step_env *env, struct cv_owner *ret)
 		*ret = lease.owner;
 	else
 		(void)cv_owner_read(env->root, getuid(), NULL, ret, NULL);
+}
+
+/* " (VM vm1)", " (operation dev-0000-41-10-0)", " (carve device reset)"; "" when nobody is named. A name
+ * with a blank is a command's. */
+static const char *format_cause(const struct cv_step_env *env, char buf[CAUSE_MAX])
+{
+	char path[CV_PATH_MAX];
+	const char *kind = "VM ";
+
+	buf[0] = '\0';
+	if (!env->vm)
+		return buf;
+	if (strchr(env->vm, ' '))
+		kind = "";
+	else if (cv_exists(env->root, cv_pathf(path, CV_OPERATION_DIR "/%s", env->vm)))
+		kind = "operation ";
+	snprintf(buf, CAUSE_MAX, " (%s%.63s)", kind, env->vm);
+	return buf;
 }
 
 bool sr_is_set_aside(struct cv_sysroot *root, const char *bdf)
@@ -39,12 +58,13 @@ int sr_set_aside(const struct cv_step_env *env, const char *bdf, const char *rea
 		 const char *evidence, struct cv_error *err)
 {
 	struct cv_quarantine q = { .since = time(NULL) };
+	char cause[CAUSE_MAX];
 
 	if (cv_parse_bdf(bdf, &q.bdf) < 0)
 		return cv_fail(err, -EINVAL, CV_EXIT_FAILED, "EINVAL", bdf, "not a PCI address");
 	if (sr_is_set_aside(env->root, bdf))
 		return 0;
-	snprintf(q.reason, sizeof(q.reason), "%.180s (VM %.63s)", reason, env->vm ? env->vm : "?");
+	snprintf(q.reason, sizeof(q.reason), "%.180s%s", reason, format_cause(env, cause));
 	snprintf(q.evidence, sizeof(q.evidence), "%s", evidence);
 	find_owner(env, &q.owner);
 	return cv_quarantine_add(env->root, &q, err);

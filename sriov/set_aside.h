@@ -8,7 +8,8 @@
 
 /**
  * sr_set_aside() - put a function into quarantine, in the name of whoever has the lease of env->vm
- * @reason:   "the link came back narrower"; " (VM vm1)" is added
+ * @reason:   "the link came back narrower"; who was at work, " (VM vm1)" or " (operation dev-0000-41-10-0)",
+ *            is added
  * @evidence: path and value
  *
  * The entry of a function that is in quarantine already stays as it is: the first cause tells most.

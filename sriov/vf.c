@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "sriov/function.h"
 #include "sriov/pf_side.h"
+#include "sriov/set_aside.h"
 #include "sriov/steps.h"
 #include "sriov/vf_keep.h"
 #include "sriov/vf_users.h"
@@ -52,6 +53,17 @@ static int parse_wish(const char *object, const char *value, bool is_operator, s
 	return 0;
 }
 
+static void set_aside(const struct cv_step_env *env, const char *pf, const char *path)
+{
+	char reason[80], evidence[CV_PATH_MAX + 16];
+
+	snprintf(reason, sizeof(reason), "reading sriov_numvfs did not finish within %u ms",
+		 env->deadline_ms);
+	snprintf(evidence, sizeof(evidence), "read of %s", path);
+	(void)sr_set_aside(env, pf, reason, evidence, NULL);
+}
+
+/* A PF that does not answer is put into quarantine. */
 static int read_count(const struct cv_step_env *env, const char *pf, unsigned int *ret)
 {
 	char path[CV_PATH_MAX], text[32];
@@ -59,6 +71,8 @@ static int read_count(const struct cv_step_env *env, const char *pf, unsigned in
 	int r = sr_read_deadline(env->root, sr_path(path, pf, "sriov_numvfs"), text, sizeof(text),
 				 env->deadline_ms);
 
+	if (r == -ETIMEDOUT)
+		set_aside(env, pf, path);
 	if (r < 0)
 		return r;
 	if (cv_parse_u64(text, &count) < 0 || count > UINT16_MAX)
@@ -68,19 +82,24 @@ static int read_count(const struct cv_step_env *env, const char *pf, unsigned in
 }
 
 /* The attribute is there, but does not answer. */
-static int fail_count(struct cv_error *err, int r, const char *pf)
+static int fail_count(const struct cv_step_env *env, const char *pf, int r, struct cv_error *err)
 {
-	cv_fail_errno(err, r, pf, "cannot read sriov_numvfs");
-	if (r == -ETIMEDOUT)
-		cv_error_hint(err, "the kernel is busy with the function: see dmesg, a blocked "
-				   "device usually needs a reboot");
+	bool is_aside = sr_is_set_aside(env->root, pf);
+
+	if (r != -ETIMEDOUT)
+		return cv_fail_errno(err, r, pf, "cannot read sriov_numvfs");
+	cv_fail(err, r, CV_EXIT_TIMEOUT, "ETIMEDOUT", pf,
+		"reading sriov_numvfs did not finish within %u ms", env->deadline_ms);
+	cv_error_hint(err, "%s; see dmesg, a blocked device usually needs a reboot",
+		      is_aside ? "the device is in quarantine now"
+			       : "the device could NOT be put into quarantine");
 	return r;
 }
 
-static int fail_no_sriov(struct cv_error *err, int r, const char *pf)
+static int fail_no_sriov(const struct cv_step_env *env, const char *pf, int r, struct cv_error *err)
 {
 	if (r != -ENOENT)
-		return fail_count(err, r, pf);
+		return fail_count(env, pf, r, err);
 	cv_fail(err, r, CV_EXIT_PRECONDITION, "ENOSRIOV", pf, "the function has no SR-IOV");
 	cv_error_hint(err, "SR-IOV may be off in the firmware of the device or of the host");
 	return r;
@@ -95,7 +114,7 @@ static int note_pf(const struct cv_step_env *env, const char *pf, unsigned int *
 		return r;
 	r = read_count(env, pf, ret_count);
 	if (r < 0)
-		return fail_no_sriov(err, r, pf);
+		return fail_no_sriov(env, pf, r, err);
 	_cleanup_json_ json_t *prior = json_pack("{si}", "num", (int)*ret_count);
 	if (!prior || sr_pf_record(env->root, pf, prior) < 0)
 		return cv_fail_errno(err, -ENOMEM, pf, "cannot note the VF count");
@@ -245,7 +264,7 @@ static int check_created(const struct cv_step_env *env, const char *pf, unsigned
 	int r = read_count(env, pf, &now);
 
 	if (r < 0)
-		return fail_count(err, r, pf);
+		return fail_count(env, pf, r, err);
 	return now == wanted ? await_vfs(env, pf, wanted, err) : fail_partial(err, pf, now, wanted);
 }
 
@@ -310,7 +329,7 @@ static int check_total(const struct cv_step_env *env, const char *pf, unsigned i
 	int r = cv_read_u64(env->root, sr_path(path, pf, "sriov_totalvfs"), &total);
 
 	if (r < 0)
-		return fail_no_sriov(err, r, pf);
+		return fail_no_sriov(env, pf, r, err);
 	if (wanted <= total)
 		return 0;
 	explain(err, -ERANGE, pf, wanted);
@@ -365,7 +384,7 @@ static int apply_wish(const struct cv_step_env *env, const char *pf, const struc
 		return r;
 	r = read_count(env, pf, &now);
 	if (r < 0)
-		return fail_no_sriov(err, r, pf);
+		return fail_no_sriov(env, pf, r, err);
 	if (now == wish->count)
 		return await_vfs(env, pf, now, err);
 	r = check_reach(env, pf, now, wish, err);
@@ -431,7 +450,7 @@ static int revert_wish(const struct cv_step_env *env, const char *pf, const stru
 	if (r == -ENOENT || r == -ENODEV) /* gone, and its VFs with it */
 		return 0;
 	if (r < 0)
-		return fail_count(err, r, pf);
+		return fail_count(env, pf, r, err);
 	r = go_back(env, pf, now, before, wish, err);
 	if (r == 0)
 		r = sr_vfs_restore(env, pf, prior, err);
@@ -446,6 +465,16 @@ static int revert_wish(const struct cv_step_env *env, const char *pf, const stru
 static bool at_once(const struct cv_step_env *env, const char *object)
 {
 	return true;
+}
+
+/* PFs of a card wait for each other in its firmware and driver. They are on one bus: a port has one
+ * device, and what ARI shows as further ones are functions of it (PCIe Base 6.0 section 6.13). */
+static bool is_apart(const char *object, const char *other)
+{
+	struct cv_bdf a, b;
+
+	return cv_parse_bdf(object, &a) == 0 && cv_parse_bdf(other, &b) == 0 &&
+	       (a.domain != b.domain || a.bus != b.bus);
 }
 
 static int revert(const struct cv_step_env *env, const char *object, const char *value,
@@ -475,6 +504,7 @@ const struct cv_step_ops sr_step_numvfs = {
 	.revert = revert,
 	.settle = sr_pf_await_links,
 	.at_once = at_once,
+	.is_apart = is_apart,
 };
 
 /* Of its own: what the operator sets is not shared with VMs, who find it there. */
@@ -487,4 +517,5 @@ const struct cv_step_ops sr_step_numvfs_set = {
 	.revert = revert_set,
 	.settle = sr_pf_await_links,
 	.at_once = at_once,
+	.is_apart = is_apart,
 };

@@ -51,6 +51,17 @@ static int vfs_read(struct cv_sysroot *root, const char *pf, unsigned int count,
 	return 0;
 }
 
+/* How its holder gives it back; a change of VFs holds nothing when it is finished. */
+static void hint_lease(struct cv_error *err, const char *vf, const struct cv_lease *l)
+{
+	if (cv_lease_is_vm(l))
+		cv_error_hint(err, "stop that VM first: carve stop %s", l->name);
+	else if (strncmp(l->name, "dev-", 4) == 0)
+		cv_error_hint(err, "give it back first: carve device release %s", vf);
+	else
+		cv_error_hint(err, "it is under way, or was cut off: carve recover %s", l->name);
+}
+
 static int fail_lease(struct cv_error *err, const struct vfs *v, struct cv_bdf vf,
 		      const struct cv_lease *l)
 {
@@ -58,13 +69,11 @@ static int fail_lease(struct cv_error *err, const struct vfs *v, struct cv_bdf v
 
 	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_LEASE", cv_format_bdf(vf, bdf),
 		"the VFs of %s cannot be taken away: one is leased", v->pf);
-	cv_error_found(err, "lease %s of user %s, %s%s", l->name,
-		       l->owner.user[0] ? l->owner.user : "unknown",
+	cv_error_found(err, "%s %s of user %s, %s%s", cv_lease_is_vm(l) ? "VM" : "operation",
+		       l->name, l->owner.user[0] ? l->owner.user : "unknown",
 		       l->owner.job[0] ? "job " : "no job", l->owner.job);
 	cv_error_wanted(err, "no VF of it leased");
-	cv_error_hint(err, "%s",
-		      cv_lease_is_vm(l) ? "stop that VM first (carve stop)"
-					: "give it back first (carve device release)");
+	hint_lease(err, bdf, l);
 	return -EBUSY;
 }
 
@@ -189,7 +198,7 @@ int sr_vf_check_closed(const struct cv_step_env *env, const char *object, struct
 	return -EBUSY;
 }
 
-/* VMs that came to the VFs there are have noted that they need them. */
+/* VMs and operations that came to the VFs there are have noted that they need them. */
 static int check_shared(const struct cv_step_env *env, const char *pf, struct cv_error *err)
 {
 	_cleanup_(cv_shared_done) struct cv_shared s = { 0 };
@@ -205,7 +214,7 @@ static int check_shared(const struct cv_step_env *env, const char *pf, struct cv
 		return r;
 	names = cv_strv_join(&s.holders, ", ");
 	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "EBUSY_SHARED", pf,
-		"the VFs cannot be taken away: a VM needs them");
+		"the VFs cannot be taken away: others need them");
 	cv_error_found(err, "%s VFs for %s", s.value, names ? names : "?");
 	cv_error_hint(err, "stop these first (carve stop, carve device release)");
 	return -EBUSY;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,10 @@
 #include "base/cleanup.h"
 #include "numa/binding.h"
 #include "numa/partition.h"
+#include "sriov/function.h"
 #include "tools/capture_lines.h"
+
+#define LOCKED_MS 1000
 
 /**
  * struct view - ctx of the ops
@@ -167,11 +171,36 @@ static const struct list_rule list_rules[] = {
 	{ "/sys/devices/*", is_function_name },	     /* with a PCI address as last component */
 };
 
+/* The kernel reads them with the lock of the function, which somebody may keep for ever. */
+static bool is_locked(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return strncmp(path, "/sys/devices/", 13) == 0 && name &&
+	       (strcmp(name, "/driver_override") == 0 || strcmp(name, "/sriov_numvfs") == 0);
+}
+
+static int read_locked(const struct view *v, const char *path, char **ret, size_t *ret_len)
+{
+	char text[256];
+	int r = sr_read_deadline(v->host, path, text, sizeof(text), LOCKED_MS);
+
+	if (r < 0)
+		return r;
+	r = asprintf(ret, "%s\n", text);
+	if (r < 0)
+		return -ENOMEM;
+	*ret_len = (size_t)r;
+	return 0;
+}
+
+/* What cannot be read is left out of the snapshot. */
 static int view_read(void *ctx, const char *path, char **ret, size_t *ret_len)
 {
 	const struct view *v = ctx;
 	size_t len;
-	int r = cv_read(v->host, path, ret, &len);
+	int r = is_locked(path) ? read_locked(v, path, ret, &len)
+				: cv_read(v->host, path, ret, &len);
 
 	if (r == 0)
 		*ret_len = capture_lines(path, *ret, len);

@@ -94,6 +94,8 @@ int device_refuse_bridge(struct cmd *c, const struct inv_dev *d)
 
 const char *device_health(const struct inv_dev *d)
 {
+	if (d->is_silent)
+		return "no answer";
 	if (d->is_quarantined)
 		return "quarantined";
 	return d->is_unreadable ? "unreadable" : "ok";

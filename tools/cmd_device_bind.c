@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "sriov/function.h"
 #include "sriov/reserve.h"
-#include "tools/apply.h"
 #include "tools/bind_functions.h"
 #include "tools/bind_pages.h"
 #include "tools/device.h"
@@ -159,7 +158,7 @@ static int make_steps(struct binding *b)
 	return r < 0 ? cv_fail_errno(&b->c->err, r, bdf, "cannot make the steps") : 0;
 }
 
-/* ---- after ---- */
+/* ---- the reset ---- */
 
 /* What has just come is in no inventory yet. */
 static int find_again(struct binding *b, struct inventory *inv, int *devs)
@@ -171,22 +170,22 @@ static int find_again(struct binding *b, struct inventory *inv, int *devs)
 	return r;
 }
 
-/* A device that is in no known state is of no use: without its reset nothing was bound. */
-static int reset_all(struct binding *b)
+/* A device that is in no known state is of no use: without its reset nothing is bound. */
+static int reset_bound(struct cmd *c, void *ctx)
 {
+	struct binding *b = ctx;
 	_cleanup_inventory_ struct inventory inv = { 0 };
 	_cleanup_free_ int *devs = calloc(b->functions.n + 1, sizeof(*devs));
-	struct cmd *c = b->c;
 	int r;
 
 	b->resets = calloc(b->functions.n + 1, sizeof(*b->resets));
 	if (!devs || !b->resets)
-		r = cv_fail_errno(&c->err, -ENOMEM, b->name, "cannot reset the devices");
-	else
-		r = find_again(b, &inv, devs);
-	r = r ?: device_reset_all(c, &inv, devs, b->functions.n, SR_RUNGS, b->resets);
-	return r < 0 ? apply_give_up(c, r, b->name, operation_undo) : 0;
+		return cv_fail_errno(&c->err, -ENOMEM, b->name, "cannot reset the devices");
+	r = find_again(b, &inv, devs);
+	return r ?: device_reset_all(c, &inv, devs, b->functions.n, SR_RUNGS, b->resets);
 }
+
+/* ---- after ---- */
 
 static json_t *bound_json(const struct binding *b)
 {
@@ -248,7 +247,7 @@ static int report(const struct binding *b)
 
 /* ---- bind ---- */
 
-/* Signals wait until devices are bound and reset, or neither. */
+/* The reset is part of the change: who is killed in it has not bound anything yet. */
 static int bind_locked(struct binding *b)
 {
 	struct operation op = {
@@ -259,19 +258,14 @@ static int bind_locked(struct binding *b)
 		.n_pages = b->pages.n,
 		.steps = b->steps.v,
 		.n_steps = b->steps.n,
+		.work = cmd_flag(b->c, "reset") ? reset_bound : NULL,
+		.ctx = b,
 		.is_held = true,
 		.user = b->user,
 	};
-	struct held_signals held;
-	int r;
 
 	snprintf(op.name, sizeof(op.name), "%s", b->name);
-	apply_hold_signals(&held);
-	r = operation_run_locked(b->c, &op);
-	if (r == 0 && !b->c->dry_run && cmd_flag(b->c, "reset"))
-		r = reset_all(b);
-	apply_let_signals_go(&held, r < 0);
-	return r;
+	return operation_run_locked(b->c, &op);
 }
 
 /* The lock is held from before the host is looked at: what is free then is free when it is taken. */

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/quarantine.h"
 #include "base/state.h"
 #include "tools/bind_functions.h"
 #include "tools/device.h"
+#include "tools/device_release.h"
 #include "tools/operation.h"
 #include "tools/vm.h"
 
@@ -253,37 +253,6 @@ static int find_operations(struct releasing *x)
 	return r ?: find_addressed(x);
 }
 
-/* A release that went through may still have found a device that is not well. */
-static bool is_quarantined(struct cmd *c, struct cv_bdf bdf)
-{
-	struct cv_quarantine q;
-
-	return cv_quarantine_read(c->root, bdf, &q, NULL) != -ENOENT;
-}
-
-static int report(struct releasing *x)
-{
-	json_t *list = json_array();
-	char bdf[CV_BDF_MAX];
-	struct cmd *c = x->c;
-
-	for (size_t i = 0; i < x->n_devices; i++) {
-		bool is_bad = is_quarantined(c, x->devices[i]);
-
-		cv_format_bdf(x->devices[i], bdf);
-		json_array_append_new(list,
-				      json_pack("{s:s,s:b}", "bdf", bdf, "quarantined", is_bad));
-		if (!c->json)
-			cmd_print("%s: given back%s\n", bdf,
-				  is_bad ? ", in quarantine: carve device show tells why" : "");
-	}
-	if (c->json)
-		return cmd_print_json(c, json_pack("{s:i,s:o}", "carve_device_release", 1,
-						   "devices", list));
-	json_decref(list);
-	return 0;
-}
-
 static int print_dry_run(struct cmd *c, const struct cv_strv *names)
 {
 	json_t *list = json_array();
@@ -322,9 +291,10 @@ static int release_all(struct releasing *x, const struct site *site)
 		r = fail_nothing(x);
 	if (r == 0 && c->dry_run)
 		return print_dry_run(c, &x->names);
-	for (size_t i = 0; i < x->names.n && r == 0; i++)
-		r = operation_release_locked(c, x->names.v[i]);
-	return r < 0 ? r : report(x);
+	if (r < 0)
+		return r;
+	return device_release_each(c, &(struct device_release){ &x->inv, x->devices, x->n_devices,
+								&x->names });
 }
 
 static int run_release(struct cmd *c)

@@ -100,8 +100,7 @@ static int print_ladders(struct resetting *x)
 				cmd_print("%s %s", k ? "," : "", sr_rung_name(l->rungs[k]));
 		}
 		if (!x->c->json)
-			cmd_print("%s%s%s\n", l->n ? "" : " nothing",
-				  l->left_out[0] ? "; left out: " : "", l->left_out);
+			cmd_print("%s%s\n", l->left_out[0] ? "; left out: " : "", l->left_out);
 		json_array_append_new(list,
 				      json_pack("{s:s,s:o,s:o}", "bdf", x->names[i], "rungs", rungs,
 						"left_out", cv_json_string(l->left_out)));

@@ -278,7 +278,9 @@ static void print_health(const struct look *l)
 {
 	const struct sr_verdict *v = &l->verdict;
 
-	if (!l->has_health)
+	if (dev_of(l)->is_silent)
+		line("health", "%s", dev_of(l)->quarantine);
+	else if (!l->has_health)
 		line("health", "it does not answer in time");
 	else if (v->is_healthy)
 		line("health", "ok%s%s", v->note[0] ? ": " : "", v->note);

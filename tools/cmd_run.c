@@ -191,11 +191,33 @@ static int check_partitions(struct start *s)
 	return -EOPNOTSUPP;
 }
 
+/* A lease tells whose the device is, not which process has it open (DPDK's): both have to go. */
+static void name_process(struct cv_error *err, const struct inventory *inv)
+{
+	const struct cv_lease *l = NULL;
+	size_t len = strlen(err->found);
+	struct cv_bdf bdf;
+	int dev;
+
+	if (strcmp(err->code, "EBUSY_LEASE") == 0 && cv_parse_bdf(err->object, &bdf) == 0)
+		l = inv_device_lease(inv, bdf);
+	dev = l && !cv_lease_is_vm(l) ? inv_find_dev(inv, bdf) : -1;
+	if (dev < 0 || inv->devs[dev].holder_kind != INV_HOLDER_PROCESS)
+		return;
+	snprintf(err->found + len, sizeof(err->found) - len, "; %s", inv->devs[dev].holder);
+	cv_error_hint(err, "end that process, then: carve device release %s", err->object);
+}
+
 static int make_plan(struct start *s)
 {
 	int r = cmd_inventory(s->c, CMD_HOLDERS, NULL, 0, &s->inv);
 
-	return r ?: plan_make(&s->inv, &s->site, s->specs, 1, NULL, &s->plan, &s->c->err);
+	if (r < 0)
+		return r;
+	r = plan_make(&s->inv, &s->site, s->specs, 1, NULL, &s->plan, &s->c->err);
+	if (r < 0)
+		name_process(&s->c->err, &s->inv);
+	return r;
 }
 
 static int check(struct start *s)

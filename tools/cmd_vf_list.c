@@ -96,7 +96,8 @@ static void fill_common(const struct listing *l, const struct inv_dev *d, struct
 	cells[COLUMN_LEASE] = lease ? lease->name : NULL;
 	cells[COLUMN_NOTE] = t->note;
 	if (d->is_quarantined)
-		snprintf(t->note, sizeof(t->note), "quarantine: %s", d->quarantine);
+		snprintf(t->note, sizeof(t->note), "%s%s",
+			 d->is_silent ? "" : "quarantine: ", d->quarantine);
 	else if (d->holder_kind != INV_HOLDER_NONE)
 		snprintf(t->note, sizeof(t->note), "%s", d->holder);
 }

@@ -159,21 +159,6 @@ static int run_show(struct cmd *c)
 
 /* ---- apply ---- */
 
-/* All PFs at once: nothing is written, nothing can fail. */
-static int print_dry_run(struct cmd *c, const struct vf_host *h, const struct vf_target *targets,
-			 int n)
-{
-	_cleanup_step_list_ struct cv_step_list s = { 0 };
-	int r = vf_steps_make(c, &h->inv, targets, (size_t)n, &s);
-
-	if (r < 0)
-		return r;
-	if (s.n > 0 || c->json)
-		return vf_change_make(c, &h->inv, -1, "vf policy apply", &s);
-	cmd_print("nothing to change\n");
-	return 0;
-}
-
 static int run_apply(struct cmd *c)
 {
 	_cleanup_vf_host_ struct vf_host h = { .lock = -1 };
@@ -182,10 +167,7 @@ static int run_apply(struct cmd *c)
 
 	if (n == 0)
 		n = vf_policy_resolve(&h.inv, h.site.vfs, h.site.n_vfs, &targets, &c->err);
-	if (n < 0)
-		return n;
-	return c->dry_run ? print_dry_run(c, &h, targets, n)
-			  : vf_policy_apply(c, &h, targets, (size_t)n);
+	return n < 0 ? n : vf_policy_apply(c, &h, targets, (size_t)n);
 }
 
 static const struct cmd_verb policy_apply = {

@@ -30,7 +30,8 @@ int device_find(struct cmd *c, const struct inventory *inv, struct cv_bdf bdf, i
 int device_refuse_bridge(struct cmd *c, const struct inv_dev *d);
 /** device_is_bridge() - ports and everything else of class bridge. */
 bool device_is_bridge(const struct inv_dev *d);
-/** device_health() - as far as the inventory tells: "ok", "quarantined", "unreadable" */
+/** device_health() - as far as the inventory tells: "ok", "no answer", "quarantined",
+ * "unreadable" */
 const char *device_health(const struct inv_dev *d);
 #define DEVICE_USE_MAX 200
 /** device_use() - who has it, in plain words, "" nobody. Return: @buf. */

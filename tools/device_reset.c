@@ -44,16 +44,28 @@ static int keep_rung(struct cmd *c, const char *bdf, enum sr_rung rung, struct s
 	return -ENOTTY;
 }
 
+static struct cv_step_env env_of(struct cmd *c)
+{
+	return (struct cv_step_env){ .root = c->root,
+				     .vm = "carve device reset",
+				     .deadline_ms = DEVICE_DEADLINE_MS };
+}
+
 int device_reset_ladders(struct cmd *c, const struct inventory *inv, const int *devs, size_t n,
 			 enum sr_rung rung, struct sr_ladder *ret)
 {
-	char bdf[CV_BDF_MAX];
+	const struct cv_step_env env = env_of(c);
 	int r = 0;
 
 	for (size_t i = 0; i < n && r == 0; i++) {
+		char bdf[CV_BDF_MAX];
+
+		cv_format_bdf(inv->devs[devs[i]].bdf, bdf);
 		sr_ladder_make(inv, devs[i], devs, n, &ret[i]);
-		if (rung != SR_RUNGS)
-			r = keep_rung(c, cv_format_bdf(inv->devs[devs[i]].bdf, bdf), rung, &ret[i]);
+		sr_ladder_trim(&env, bdf, &ret[i]);
+		r = sr_ladder_check(bdf, &ret[i], &c->err);
+		if (r == 0 && rung != SR_RUNGS)
+			r = keep_rung(c, bdf, rung, &ret[i]);
 	}
 	return r;
 }
@@ -122,9 +134,7 @@ static int make_steps(struct cmd *c, struct batch *b)
 static int run_batch(struct cmd *c, void *ctx)
 {
 	const struct batch *b = ctx;
-	const struct cv_step_env env = { .root = c->root,
-					 .vm = "carve device reset",
-					 .deadline_ms = DEVICE_DEADLINE_MS };
+	const struct cv_step_env env = env_of(c);
 
 	return sr_reset_all(&env, b->names, b->ladders, b->n, b->results, &c->err);
 }

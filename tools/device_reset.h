@@ -23,7 +23,8 @@ int device_reset_all(struct cmd *c, const struct inventory *inv, const int *devs
  * device_reset_ladders() - the ways there are for each of them, when all are reset together
  * @rung: only this way; SR_RUNGS: all
  * @ret:  @n
- * Return: 0, -ENOTTY with exit: one of them cannot be reset this way.
+ * Return: 0, -ENOTTY with exit: one of them cannot be reset, or not this way; -EPERM: none of its resets
+ * is survived.
  */
 int device_reset_ladders(struct cmd *c, const struct inventory *inv, const int *devs, size_t n,
 			 enum sr_rung rung, struct sr_ladder *ret);

@@ -13,7 +13,7 @@
  * hoststate_read() - {"carve_hoststate":1,"values":{"pci/0000:01:00.0/driver":"igb",...}}
  *
  * No counters and no times: two readings of a host where nothing happens are equal. What cannot be
- * read is left out.
+ * read is left out; an attribute of a function that does not answer within 1 s is "no answer".
  * Return: 0 and a new reference, -ENOMEM.
  */
 int hoststate_read(struct cv_sysroot *root, json_t **ret, struct cv_error *err);

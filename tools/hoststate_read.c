@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "base/state.h"
+#include "sriov/function.h"
 #include "sriov/nvme.h"
 #include "sriov/steps.h"
 #include "tools/hoststate.h"
@@ -19,6 +20,7 @@
 #define CGROUP_DEPTH 3
 #define RESCTRL_DIR "/sys/fs/resctrl"
 #define NVME_TIMEOUT_MS 5000
+#define LOCKED_MS 1000
 
 /**
  * struct reading - in progress
@@ -69,6 +71,22 @@ static void put_file(struct reading *s, const char *path, const char *key)
 	put(s, strcmp(text, "(null)") == 0 ? "" : text, "%s", key);
 }
 
+/* One that the kernel reads with the lock of the function, which somebody may keep for ever. */
+static void put_locked(struct reading *s, const char *path, const char *key)
+{
+	char text[256];
+	int r;
+
+	if (!cv_exists(s->root, path))
+		return;
+	r = sr_read_deadline(s->root, path, text, sizeof(text), LOCKED_MS);
+	if (r < 0 && r != -ETIMEDOUT)
+		return;
+	if (r == 0)
+		squeeze(text);
+	put(s, r < 0 ? "no answer" : strcmp(text, "(null)") == 0 ? "" : text, "%s", key);
+}
+
 static void put_link(struct reading *s, const char *path, const char *key)
 {
 	char name[64];
@@ -82,17 +100,18 @@ static void read_attributes(struct reading *s, const char *bdf)
 {
 	static const struct {
 		const char *file, *key;
+		void (*put)(struct reading *s, const char *path, const char *key);
 	} attributes[] = {
-		{ "driver_override", "driver_override" },
-		{ "sriov_numvfs", "numvfs" },
-		{ "sriov_drivers_autoprobe", "autoprobe" },
+		{ "driver_override", "driver_override", put_locked },
+		{ "sriov_numvfs", "numvfs", put_locked },
+		{ "sriov_drivers_autoprobe", "autoprobe", put_file },
 	};
 	char path[CV_PATH_MAX], key[CV_PATH_MAX];
 
 	put_link(s, cv_pathf(path, PCI_DIR "/%s/driver", bdf), cv_pathf(key, "pci/%s/driver", bdf));
 	for (size_t i = 0; i < CV_ARRAY_SIZE(attributes); i++)
-		put_file(s, cv_pathf(path, PCI_DIR "/%s/%s", bdf, attributes[i].file),
-			 cv_pathf(key, "pci/%s/%s", bdf, attributes[i].key));
+		attributes[i].put(s, cv_pathf(path, PCI_DIR "/%s/%s", bdf, attributes[i].file),
+				  cv_pathf(key, "pci/%s/%s", bdf, attributes[i].key));
 }
 
 static void read_interrupts(struct reading *s, const char *bdf)

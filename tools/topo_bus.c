@@ -143,7 +143,8 @@ static char *info_text(const struct inventory *inv, const struct inv_dev *d)
 	if (r == 0 && d->is_unreadable)
 		r = cv_strv_add(&parts, "does not answer: config space reads all ones");
 	if (r == 0 && d->is_quarantined)
-		r = cv_strv_addf(&parts, "quarantined: %s", d->quarantine);
+		r = cv_strv_addf(&parts, "%s%s",
+				 d->is_silent ? "" : "quarantined: ", d->quarantine);
 	return r < 0 ? NULL : cv_strv_join(&parts, "; ");
 }
 

@@ -67,8 +67,9 @@ int vf_change_make(struct cmd *c, const struct inventory *inv, int dev, const ch
  * vf_policy_apply() - bring all targets to their policy, each as a change of its own: one that fails does
  * not keep the others from theirs. Nothing is changed when one is sure to be refused.
  *
- * Prints what became of each; as JSON also when one failed, but not when nothing was begun.
- * Context: the node lock is held.
+ * Prints what became of each; as JSON also when one failed, but not when nothing was begun. A dry run is
+ * refused by the same, and prints the steps of all.
+ * Context: the node lock is held but for a dry run.
  * Return: 0; the first error, or the first that left something to recover.
  */
 int vf_policy_apply(struct cmd *c, const struct vf_host *h, const struct vf_target *targets,

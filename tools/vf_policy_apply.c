@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/state.h"
 #include "tools/vf_change.h"
 
 /** struct change - of one PF; @is_tried: it was begun, and its end is @error (all zero: it was made) */
@@ -17,10 +18,15 @@ struct change {
 	struct cv_error error;
 };
 
-/** struct changes - of all PFs; done with changes_done() */
+/**
+ * struct changes - of all PFs; done with changes_done()
+ * @is_stale: only in a dry run: leases and leftovers are of an earlier boot, a change begins with dropping
+ *            them
+ */
 struct changes {
 	struct cmd *c;
 	const struct vf_host *h;
+	bool is_stale;
 	struct change *v;
 	size_t n;
 };
@@ -32,7 +38,7 @@ static void changes_done(struct changes *x)
 	free(x->v);
 }
 
-/* What is sure to be refused is refused before the first PF is changed. */
+/* What is sure to be refused is refused before the first PF is changed, and in a dry run. */
 static int foresee(struct changes *x, const struct vf_target *t)
 {
 	struct change *ch = &x->v[x->n++];
@@ -41,7 +47,9 @@ static int foresee(struct changes *x, const struct vf_target *t)
 	ch->t = t;
 	cv_format_bdf(x->h->inv.devs[t->dev].bdf, ch->pf);
 	r = vf_steps_make(x->c, &x->h->inv, t, 1, &ch->steps);
-	return r ?: vf_change_foresee(x->c, &x->h->inv, t->dev, &ch->steps);
+	if (r < 0 || x->is_stale)
+		return r;
+	return vf_change_foresee(x->c, &x->h->inv, t->dev, &ch->steps);
 }
 
 static int make_change(struct changes *x, struct change *ch)
@@ -125,10 +133,27 @@ static int print_all(const struct changes *x)
 	return 0;
 }
 
+/* All PFs at once: nothing is written, nothing can fail. */
+static int print_dry_run(struct cmd *c, const struct vf_host *h, const struct vf_target *targets,
+			 size_t n)
+{
+	_cleanup_step_list_ struct cv_step_list s = { 0 };
+	int r = vf_steps_make(c, &h->inv, targets, n, &s);
+
+	if (r < 0)
+		return r;
+	if (s.n > 0 || c->json)
+		return vf_change_make(c, &h->inv, -1, "vf policy apply", &s);
+	cmd_print("nothing to change\n");
+	return 0;
+}
+
 int vf_policy_apply(struct cmd *c, const struct vf_host *h, const struct vf_target *targets,
 		    size_t n)
 {
-	_cleanup_(changes_done) struct changes x = { .c = c, .h = h };
+	_cleanup_(changes_done) struct changes x = {
+		.c = c, .h = h, .is_stale = c->dry_run && cv_state_is_stale(c->root)
+	};
 	const struct cv_error *error;
 	int r = 0;
 
@@ -139,6 +164,8 @@ int vf_policy_apply(struct cmd *c, const struct vf_host *h, const struct vf_targ
 		r = foresee(&x, &targets[i]);
 	if (r < 0)
 		return r;
+	if (c->dry_run)
+		return print_dry_run(c, h, targets, n);
 	make_all(&x);
 	r = print_all(&x);
 	error = find_error(&x);

@@ -410,6 +410,11 @@ steps() {
 	add "l $dir/driver ../../../../bus/pci/drivers/vfio-pci" 'l proc/99/fd/3 /dev/vfio/15'
 	file proc/99/comm testpmd
 	refused 6 "pid 99 (testpmd)" /dev/vfio/15 -- release $disk --dry-run
+	# who wants it for a guest is told both: whose it is, and who has it open
+	printf 'name: wants\ncpus: 1\nmemory: 512M\nboot: {kernel: /boot/k}\ndevices:\n  - bdf: "%s"\n' \
+		$disk >"$machine.yaml"
+	expect 6 run "$machine.yaml" --dry-run --sysroot "$machine"
+	has "$errors" "lease of dev-0000-82-00-0" "pid 99 (testpmd)" "carve device release $disk"
 }
 
 @test "release takes what was bound together only together" {
@@ -447,8 +452,8 @@ model() {
 	model 0210a174 # 1002:74a1
 	refused 5 $disk "does not survive" MxGPU-Virtualization/issues/25 "reset_method" -- bind $disk --dry-run
 	refused 5 $disk "does not survive" -- bind $vf $disk --dry-run
-	device reset $disk --dry-run
-	has "$output" "$disk: would try nothing"
+	refused 5 $disk "not reset" MxGPU-Virtualization/issues/25 -- reset $disk --dry-run
+	refused 5 $disk "not reset" -- reset $vf $disk --dry-run
 	# its VFs do
 	device bind $disk=2 --dry-run
 }

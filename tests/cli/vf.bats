@@ -190,6 +190,25 @@ vf-nvme 0000:82:00.0/1 vq=2 vi=1" ]]
 	refused 2 "class nvme" -- vf policy apply --sysroot "$host"
 }
 
+@test "policy: a dry run is refused where apply is" {
+	local policy='vfs: [{pf: 21:00.0, count: 2}, {pf: 81:00.0, count: 3}]'
+
+	with "$busy" etc/carve/carve.yaml "$policy"
+	expect 0 vf policy apply --sysroot "$host" --dry-run
+	with "$busy" etc/carve/carve.yaml "$policy" run/carve/operations/vf-0000-81-00-0/journal ""
+	refused 6 "not finished" "carve recover vf-0000-81-00-0" -- vf policy apply --sysroot "$host"
+	with "$busy" etc/carve/carve.yaml "$policy" run/carve/leases/vf-0000-21-00-0.json \
+		"$(lease vf-0000-21-00-0 0000:21:00.0 | jq -c '.cpus = ""')"
+	refused 6 "carve recover vf-0000-21-00-0" -- vf policy apply --sysroot "$host"
+	with "$busy" etc/carve/carve.yaml "$policy" run/carve/leases/dev-0000-21-00-0.json \
+		"$(lease dev-0000-21-00-0 0000:21:00.0 | jq -c '.cpus = ""')"
+	refused 6 0000:21:00.0 "carve device release dev-0000-21-00-0" -- \
+		vf policy apply --sysroot "$host"
+	# what an earlier boot left holds nothing
+	echo 'f run/carve/boot_id "11111111-2222-3333-4444-555555555555"' >>"$host"
+	expect 0 vf policy apply --sysroot "$host" --dry-run
+}
+
 @test "policy: none, and one that holds" {
 	expect 0 vf policy show --sysroot "$busy"
 	has "$output" "no policy"

@@ -184,6 +184,7 @@ static void make(struct fake *f, const struct fake_pci *d)
 	set(f, d, "aer_dev_nonfatal", "DLP 0\nTOTAL_ERR_NONFATAL 0");
 	set(f, d, "aer_dev_fatal", "DLP 0\nTOTAL_ERR_FATAL 0");
 	set(f, d, "reset_method", text_at(f, text, cv_pathf(path, HIDDEN "/%s/methods", d->bdf)));
+	set(f, d, "d3cold_allowed", "1");
 	set(f, d, "reset", "");
 	set(f, d, "remove", "");
 }

@@ -48,6 +48,7 @@ struct fake {
 	struct trap writes;
 	struct trap changes;
 	char block[PATH_LEN];
+	char block_read[PATH_LEN];
 	struct fake_hook hooks[N_HOOKS];
 	size_t n_hooks;
 };
@@ -351,6 +352,11 @@ void fake_block(struct fake *f, const char *path)
 	snprintf(f->block, sizeof(f->block), "%s", path ? path : "");
 }
 
+void fake_block_read(struct fake *f, const char *pattern)
+{
+	snprintf(f->block_read, sizeof(f->block_read), "%s", pattern ? pattern : "");
+}
+
 void fake_hook(struct fake *f, const struct fake_hook *hook)
 {
 	if (f->n_hooks == N_HOOKS)
@@ -361,6 +367,7 @@ void fake_hook(struct fake *f, const struct fake_hook *hook)
 static int op_read(void *ctx, const char *path, char **ret, size_t *ret_len)
 {
 	_cleanup_unlock_ struct fake *held = lock(ctx);
+	struct fake *f = ctx;
 	struct node *n = NULL;
 	char *data;
 	int rc = lookup(ctx, path, false, &n);
@@ -369,6 +376,8 @@ static int op_read(void *ctx, const char *path, char **ret, size_t *ret_len)
 		return rc;
 	if (!S_ISREG(n->mode))
 		return -EISDIR;
+	if (*f->block_read && !fnmatch(f->block_read, n->path, 0))
+		fake_hang(f);
 	load(n);
 	data = malloc(n->len + 1);
 	if (!data)

@@ -43,6 +43,8 @@ unsigned int fake_writes(const struct fake *f);
 unsigned int fake_changes(const struct fake *f);
 /** fake_block() - a write to @path never returns; NULL: none does. */
 void fake_block(struct fake *f, const char *path);
+/** fake_block_read() - a read of what matches @pattern (fnmatch(3) of the resolved path) never returns */
+void fake_block_read(struct fake *f, const char *pattern);
 /** fake_hang() - for hooks of a write: it never returns, other processes go on. */
 void __attribute__((noreturn)) fake_hang(struct fake *f);
 

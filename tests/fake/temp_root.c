@@ -89,7 +89,7 @@ char *temp_root_dump(struct temp_root *t, const char *skip)
 	return cv_strv_join(&lines, "\n");
 }
 
-/* @n counts in memory shared with the children that write with a deadline. */
+/* @n counts in memory shared with the children that write with a deadline; @ms: 0, who kills ends */
 struct killer {
 	struct cv_sysroot *inner;
 	const char *dir;
@@ -97,12 +97,15 @@ struct killer {
 	unsigned int *n;
 	unsigned int at;
 	bool after;
+	unsigned int ms;
 };
 
-static void die(const struct killer *k)
+static void strike(const struct killer *k)
 {
 	kill(k->victim, SIGKILL);
-	_exit(1);
+	if (k->ms == 0)
+		_exit(1);
+	usleep(k->ms * 1000);
 }
 
 /* Return: the number of the change. */
@@ -111,14 +114,16 @@ static unsigned int before_change(const struct killer *k)
 	unsigned int n = __atomic_add_fetch(k->n, 1, __ATOMIC_RELAXED);
 
 	if (n == k->at && !k->after)
-		die(k);
+		strike(k);
+	else if (k->ms > 0 && k->at > 0 && n > k->at)
+		usleep(k->ms * 1000);
 	return n;
 }
 
 static int after_change(const struct killer *k, unsigned int n, int rc)
 {
 	if (n == k->at && k->after)
-		die(k);
+		strike(k);
 	return rc;
 }
 
@@ -221,6 +226,12 @@ static const struct cv_sysroot_ops killer_ops = {
 
 struct cv_sysroot *temp_root_killer(struct temp_root *t, pid_t victim, unsigned int n, bool after)
 {
+	return temp_root_slow_killer(t, victim, n, after, 0);
+}
+
+struct cv_sysroot *temp_root_slow_killer(struct temp_root *t, pid_t victim, unsigned int n,
+					 bool after, unsigned int ms)
+{
 	struct killer *k = calloc(1, sizeof(*k));
 	struct cv_sysroot *r;
 	void *page = mmap(NULL, sizeof(*k->n), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -228,8 +239,12 @@ struct cv_sysroot *temp_root_killer(struct temp_root *t, pid_t victim, unsigned 
 
 	if (!k || page == MAP_FAILED || cv_sysroot_new(&killer_ops, k, &r))
 		abort();
-	*k = (struct killer){
-		.inner = t->root, .dir = t->dir, .victim = victim, .n = page, .at = n, .after = after
-	};
+	*k = (struct killer){ .inner = t->root,
+			      .dir = t->dir,
+			      .victim = victim,
+			      .n = page,
+			      .at = n,
+			      .after = after,
+			      .ms = ms };
 	return r;
 }

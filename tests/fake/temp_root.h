@@ -32,5 +32,11 @@ char *temp_root_dump(struct temp_root *t, const char *skip);
  * Changes are counted in @victim and in its children together; 0 never kills.
  */
 struct cv_sysroot *temp_root_killer(struct temp_root *t, pid_t victim, unsigned int n, bool after);
+/**
+ * temp_root_slow_killer() - the same, but who makes this change, or a later one, does not end: it waits
+ * @ms, in the middle of its change, and then goes on unless somebody ended it meanwhile
+ */
+struct cv_sysroot *temp_root_slow_killer(struct temp_root *t, pid_t victim, unsigned int n,
+					 bool after, unsigned int ms);
 
 #endif

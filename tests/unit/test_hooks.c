@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,90 +15,9 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/hook_child.h"
-#include "base/hooks.h"
-#include "base/parse.h"
 #include "tests/fake/fake_sysroot.h"
-#include "tests/fake/temp_root.h"
-
-#define PRE_BIND CV_HOOKS_DIR "/pre-bind.d"
-
-/** struct site - a root with hooks; they write to @t.dir/out */
-struct site {
-	struct temp_root t;
-	struct cv_hooks h;
-	struct cv_error err;
-};
-
-static int make_site(void **state)
-{
-	struct site *s = calloc(1, sizeof(*s));
-
-	temp_root_init(&s->t);
-	assert_int_equal(cv_mkdir_p(s->t.root, PRE_BIND, 0755), 0);
-	assert_int_equal(cv_mkdir_p(s->t.root, "/out", 0755), 0);
-	s->h = (struct cv_hooks){ .stage = CV_HOOK_PRE_BIND, .deadline_ms = 20000 };
-	assert_int_equal(cv_strv_addf(&s->h.env, "OUT=%s/out", s->t.dir), 0);
-	*state = s;
-	return 0;
-}
-
-static int drop_site(void **state)
-{
-	struct site *s = *state;
-
-	cv_strv_done(&s->h.env);
-	temp_root_done(&s->t);
-	free(s);
-	return 0;
-}
-
-static void set_mode(struct site *s, const char *path, mode_t mode)
-{
-	char file[CV_PATH_MAX];
-
-	assert_int_equal(chmod(cv_pathf(file, "%s%s", s->t.dir, path), mode), 0);
-}
-
-static void add_file(struct site *s, const char *name, const char *text, mode_t mode)
-{
-	char path[CV_PATH_MAX];
-
-	cv_pathf(path, PRE_BIND "/%s", name);
-	temp_root_file(&s->t, path, text);
-	set_mode(s, path, mode);
-}
-
-static void add_hook(struct site *s, const char *name, const char *body)
-{
-	char text[1024];
-
-	snprintf(text, sizeof(text), "#!/bin/sh\n%s\n", body);
-	add_file(s, name, text, 0755);
-}
-
-static int run(struct site *s)
-{
-	s->err = (struct cv_error){ 0 };
-	return cv_hooks_run(s->t.root, &s->h, &s->err);
-}
-
-static void assert_out(struct site *s, const char *name, const char *text)
-{
-	_cleanup_free_ char *found = NULL;
-	char path[CV_PATH_MAX];
-
-	assert_int_equal(cv_read_str(s->t.root, cv_pathf(path, "/out/%s", name), &found), 0);
-	assert_string_equal(found, text);
-}
-
-static bool has_out(struct site *s, const char *name)
-{
-	char path[CV_PATH_MAX];
-
-	return cv_exists(s->t.root, cv_pathf(path, "/out/%s", name));
-}
+#include "tests/unit/hook_site.h"
 
 static void stages_have_names(void **state)
 {
@@ -146,7 +64,7 @@ static void other_files_are_passed_over(void **state)
 	assert_int_equal(cv_mkdir(s->t.root, PRE_BIND "/directory", 0755), 0);
 	add_hook(s, "10-a", "exit 0");
 	add_hook(s, "A_b.C", "exit 0");
-	assert_int_equal(cv_hooks_list(s->t.root, CV_HOOK_PRE_BIND, &names, &s->err), 0);
+	assert_int_equal(cv_hooks_list(s->t.root, CV_HOOK_PRE_BIND, 5000, &names, &s->err), 0);
 	assert_int_equal(names.n, 2);
 	assert_string_equal(names.v[0], "10-a");
 	assert_string_equal(names.v[1], "A_b.C");
@@ -219,83 +137,6 @@ static void no_program_is_a_failure(void **state)
 	add_file(s, "10-a", "#!/no/such/interpreter\n", 0755);
 	assert_int_equal(run(s), -EIO);
 	assert_non_null(strstr(s->err.found, "No such file"));
-}
-
-static pid_t read_pid(struct site *s, const char *name)
-{
-	char path[CV_PATH_MAX];
-	int pid;
-
-	assert_int_equal(cv_read_int(s->t.root, cv_pathf(path, "/out/%s", name), &pid), 0);
-	return pid;
-}
-
-/* Gone, or a zombie that its new parent has not reaped yet. */
-static bool is_dead(pid_t pid)
-{
-	_cleanup_free_ char *text = NULL;
-	_cleanup_close_ int fd = -1;
-	char path[64], buf[512] = "";
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, buf, sizeof(buf) - 1) <= 0)
-		return true;
-	return strstr(buf, ") Z") || strstr(buf, ") X");
-}
-
-static bool dies(pid_t pid)
-{
-	for (int i = 0; i < 200 && !is_dead(pid); i++)
-		usleep(10000);
-	return is_dead(pid);
-}
-
-static void a_late_hook_dies_with_its_children(void **state)
-{
-	struct site *s = *state;
-	int64_t began = cv_now_ms();
-
-	s->h.deadline_ms = 700;
-	add_hook(s, "10-a",
-		 "echo waiting for the fabric >&2\nsleep 60 & echo $! >$OUT/child\n"
-		 "echo $$ >$OUT/hook; wait");
-	add_hook(s, "20-b", "touch $OUT/b");
-	assert_int_equal(run(s), -ETIMEDOUT);
-	assert_true(cv_now_ms() - began < 5000);
-	assert_string_equal(s->err.code, "EHOOK_TIMEOUT");
-	assert_string_equal(s->err.found, "waiting for the fabric");
-	assert_true(dies(read_pid(s, "hook")));
-	assert_true(dies(read_pid(s, "child")));
-	assert_false(has_out(s, "b"));
-}
-
-static void the_deadline_is_that_of_the_stage(void **state)
-{
-	struct site *s = *state;
-
-	s->h.deadline_ms = 1500;
-	add_hook(s, "10-a", "sleep 1; touch $OUT/a");
-	add_hook(s, "20-b", "sleep 1; touch $OUT/b");
-	assert_int_equal(run(s), -ETIMEDOUT);
-	assert_true(has_out(s, "a"));
-	assert_false(has_out(s, "b"));
-	s->h.deadline_ms = 0;
-	assert_int_equal(run(s), -ETIMEDOUT);
-	assert_non_null(strstr(s->err.found, "not started"));
-}
-
-/* It keeps the other end of the pipe open. */
-static void what_it_leaves_behind_is_not_waited_for(void **state)
-{
-	struct site *s = *state;
-	int64_t began = cv_now_ms();
-
-	add_hook(s, "10-a", "sleep 60 & echo $! >$OUT/child");
-	assert_int_equal(run(s), 1);
-	assert_true(cv_now_ms() - began < 10000);
-	assert_false(is_dead(read_pid(s, "child")));
-	kill(read_pid(s, "child"), SIGKILL);
 }
 
 static void the_end_of_much_output_is_quoted(void **state)
@@ -463,6 +304,35 @@ static void a_link_to_nothing_is_a_failure(void **state)
 	assert_non_null(strstr(s->err.found, "/srv"));
 }
 
+/* Nothing of a stage is nothing, whether a link leads to the place or not. */
+static void a_stage_that_is_missing_behind_a_link_is_no_hook(void **state)
+{
+	struct site *s = *state;
+
+	add_place(s, "/srv/site/hooks/post-bind.d", 0755);
+	assert_int_equal(cv_remove_tree(s->t.root, CV_HOOKS_DIR), 0);
+	add_link(s, CV_HOOKS_DIR, "/srv/site/hooks");
+	assert_int_equal(run(s), 0);
+	s->h.stage = CV_HOOK_POST_BIND;
+	assert_int_equal(run(s), 1);
+	assert_out(s, "linked", "tool");
+	/* a link to a link, and names of the path behind both */
+	add_link(s, "/srv/alias", "site");
+	add_link(s, CV_HOOKS_DIR, "../../srv/alias/hooks/");
+	assert_int_equal(run(s), 1);
+	s->h.stage = CV_HOOK_PRE_BIND;
+	assert_int_equal(run(s), 0);
+	/* but what the link names has to be there */
+	add_link(s, CV_HOOKS_DIR, "/srv/alias/none");
+	assert_int_equal(run(s), -ENOLINK);
+	assert_string_equal(s->err.object, PRE_BIND);
+	assert_non_null(strstr(s->err.found, "/srv/site/none"));
+	/* and a place that others write to is none */
+	add_link(s, CV_HOOKS_DIR, "/srv/alias/hooks");
+	set_mode(s, "/srv/site", 0777);
+	assert_int_equal(run(s), -EPERM);
+}
+
 static void copy_program(struct site *s, const char *from, const char *path)
 {
 	_cleanup_free_ char *text = NULL;
@@ -492,13 +362,25 @@ static void a_program_is_run_as_well(void **state)
 	assert_string_equal(s->err.found, "exit status 1: it said nothing");
 }
 
-static int open_tool(struct site *s, const char *path, char file[CV_PATH_MAX])
-{
-	int fd = cv_open(s->t.root, path, O_PATH | O_NOFOLLOW, 0);
+/** struct opened - what was found before something else took its place */
+struct opened {
+	int fd;
+	char file[CV_PATH_MAX];
+};
 
-	assert_true(fd >= 0);
-	cv_pathf(file, "%s%s", s->t.dir, path);
-	return fd;
+static void open_tool(struct site *s, const char *path, struct opened *ret)
+{
+	ret->fd = cv_open(s->t.root, path, O_PATH | O_NOFOLLOW, 0);
+	assert_true(ret->fd >= 0);
+	cv_pathf(ret->file, "%s%s", s->t.dir, path);
+}
+
+static int give_opened(void *arg, char **ret_path, struct cv_error *err)
+{
+	const struct opened *o = arg;
+
+	*ret_path = strdup(o->file);
+	return o->fd;
 }
 
 /* What was checked runs, or nothing does. */
@@ -506,17 +388,21 @@ static void what_takes_its_place_is_not_run(void **state)
 {
 	_cleanup_free_ struct cv_hook_end *end = calloc(1, sizeof(*end));
 	struct site *s = *state;
-	_cleanup_close_ int fd = -1;
-	char file[CV_PATH_MAX], moved[CV_PATH_MAX + 8];
+	struct opened o;
+	const struct cv_hook_program p = {
+		.find = give_opened, .arg = &o, .envp = s->h.env.v, .deadline_ms = 20000
+	};
+	char moved[CV_PATH_MAX + 8];
 
 	add_hook(s, "10-a", "exit 0");
-	fd = open_tool(s, PRE_BIND "/10-a", file);
-	assert_int_equal(cv_hook_exec(fd, file, s->h.env.v, 20000, end), 0);
+	open_tool(s, PRE_BIND "/10-a", &o);
+	assert_int_equal(cv_hook_exec(&p, end), 0);
 	assert_int_equal(end->status, 0);
-	snprintf(moved, sizeof(moved), "%s.old", file);
-	assert_int_equal(rename(file, moved), 0);
+	snprintf(moved, sizeof(moved), "%s.old", o.file);
+	assert_int_equal(rename(o.file, moved), 0);
 	add_hook(s, "10-a", "touch $OUT/evil");
-	assert_int_equal(cv_hook_exec(fd, file, s->h.env.v, 20000, end), 0);
+	assert_int_equal(cv_hook_exec(&p, end), 0);
+	close(o.fd);
 	assert_int_equal(end->status, 127);
 	assert_non_null(strstr(end->output, "Stale"));
 	assert_false(has_out(s, "evil"));
@@ -568,8 +454,6 @@ static void a_fake_host_runs_nothing(void **state)
 	assert_int_equal(cv_hooks_run(root, &h, &err), -EOPNOTSUPP);
 }
 
-#define with_site(test) cmocka_unit_test_setup_teardown(test, make_site, drop_site)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -581,9 +465,6 @@ int main(void)
 		with_site(the_first_failure_ends_the_stage),
 		with_site(a_signal_is_a_failure),
 		with_site(no_program_is_a_failure),
-		with_site(a_late_hook_dies_with_its_children),
-		with_site(the_deadline_is_that_of_the_stage),
-		with_site(what_it_leaves_behind_is_not_waited_for),
 		with_site(the_end_of_much_output_is_quoted),
 		with_site(what_others_can_write_is_not_run),
 		with_site(what_others_own_is_not_run),
@@ -591,6 +472,7 @@ int main(void)
 		with_site(a_link_through_what_others_can_write_is_not_run),
 		with_site(a_directory_that_is_a_link_is_followed_as_carefully),
 		with_site(a_link_to_nothing_is_a_failure),
+		with_site(a_stage_that_is_missing_behind_a_link_is_no_hook),
 		with_site(a_program_is_run_as_well),
 		with_site(what_takes_its_place_is_not_run),
 		with_site(what_others_own_on_the_way_is_not_followed),

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/quarantine.h"
 #include "sriov/inventory.h"
@@ -63,6 +64,77 @@ static void inventory_spares_quarantined(void **state)
 	assert_string_equal(device_at(&inv, PF)->driver_override, "");
 	assert_int_equal(device_at(&inv, PF)->sriov.num, 7);
 	assert_ptr_equal(&inv.devs[device_at(&inv, VF1)->pf], device_at(&inv, PF));
+}
+
+static const char silent[] = "it does not answer: reading ";
+
+/* A probe that hangs keeps the lock of a PF: the VFs there are known by their links, also behind one
+ * that is gone, and who asks next is answered. */
+static void inventory_outlives_a_count(void **state)
+{
+	struct host *h = *state;
+	_cleanup_inventory_ struct inventory inv = { 0 };
+	_cleanup_json_ json_t *prior = NULL;
+	const struct inv_dev *pf;
+	int64_t begun;
+
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), 0);
+	fake_remove(h->fake, REAL_PF "/virtfn2");
+	fake_file(h->fake, REAL_PF "/driver_override", "never-read");
+	fake_file(h->fake, REAL_DISK "/driver_override", "mine");
+	fake_block_read(h->fake, REAL_PF "/sriov_numvfs");
+	begun = cv_now_ms();
+	read_inventory(h, &inv);
+	assert_in_range(cv_now_ms() - begun, 900, 3000);
+	pf = device_at(&inv, PF);
+	assert_true(pf->is_silent && pf->is_quarantined);
+	assert_int_equal(strncmp(pf->quarantine, silent, sizeof(silent) - 1), 0);
+	assert_non_null(strstr(pf->quarantine, "sriov_numvfs"));
+	assert_string_equal(pf->driver_override, "");
+	assert_int_equal(pf->sriov.num, 7);
+	assert_int_equal(device_at(&inv, "0000:41:11.4")->vf_index, 6);
+	assert_false(device_at(&inv, VF1)->is_silent);
+	assert_false(device_at(&inv, DISK)->is_silent);
+	assert_string_equal(device_at(&inv, DISK)->driver_override, "mine");
+}
+
+/* No attribute of any function comes back, and the wait ends all the same. */
+static void inventory_outlives_all_locks(void **state)
+{
+	struct host *h = *state;
+	_cleanup_inventory_ struct inventory inv = { 0 };
+	_cleanup_json_ json_t *prior = NULL;
+	int64_t begun;
+
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), 0);
+	fake_block_read(h->fake, "/sys/devices/*/driver_override");
+	begun = cv_now_ms();
+	read_inventory(h, &inv);
+	assert_in_range(cv_now_ms() - begun, 900, 7000);
+	for (size_t i = 0; i < inv.n_devs; i++) {
+		assert_true(inv.devs[i].is_silent && inv.devs[i].is_quarantined);
+		assert_non_null(strstr(inv.devs[i].quarantine, "answer"));
+	}
+	assert_int_equal(device_at(&inv, PF)->sriov.num, 7);
+}
+
+static bool is_every(const struct inv_dev *d, void *ctx)
+{
+	return true;
+}
+
+/* A plan asks for no driver_override, and so waits for none. */
+static void plan_waits_for_no_override(void **state)
+{
+	struct host *h = *state;
+	_cleanup_inventory_ struct inventory inv = { 0 };
+
+	fake_block_read(h->fake, "/sys/devices/*/driver_override");
+	assert_int_equal(sr_inventory_read(h->root, &(struct sr_depth){ .is_wanted = is_every },
+					   &inv, &h->err),
+			 0);
+	for (size_t i = 0; i < inv.n_devs; i++)
+		assert_false(inv.devs[i].is_silent);
 }
 
 /* A claim of many VFs costs no look at each of them; one whose link is lost hides none of the others. */
@@ -177,10 +249,11 @@ static void iommu_is_judged_by_effect(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_host(inventory_sees_vfs),	      with_host(inventory_spares_quarantined),
-		with_host(inventory_believes_links),  with_host(inventory_survives_lies),
-		cmocka_unit_test(chains_are_parsed),  with_host(host_without_pci_is_empty),
-		with_host(iommu_is_judged_by_effect),
+		with_host(inventory_sees_vfs),	       with_host(inventory_spares_quarantined),
+		with_host(inventory_outlives_a_count), with_host(inventory_outlives_all_locks),
+		with_host(plan_waits_for_no_override), with_host(inventory_believes_links),
+		with_host(inventory_survives_lies),    cmocka_unit_test(chains_are_parsed),
+		with_host(host_without_pci_is_empty),  with_host(iommu_is_judged_by_effect),
 	};
 
 	return cmocka_run_group_tests_name("pci_inventory", tests, NULL, NULL);

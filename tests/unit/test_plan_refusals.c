@@ -100,6 +100,12 @@ static void quarantined(struct bench *b)
 	ib_want_bdf(&b->spec, IB_EDU);
 }
 
+static void silent(struct bench *b)
+{
+	quarantined(b);
+	ib_dev(&b->inv, IB_EDU)->is_silent = true;
+}
+
 static void unreadable(struct bench *b)
 {
 	ib_dev(&b->inv, IB_EDU)->is_unreadable = true;
@@ -346,16 +352,18 @@ static const struct refusal {
 	  IB_EDU, "interrupt remapping off", "in effect", "no-intremap" },
 	{ "quarantined", quarantined, "QUARANTINED", CV_EXIT_PRECONDITION, -EPERM, IB_EDU,
 	  "reset did not come back", "not in quarantine", "carve device clear" },
+	{ "silent", silent, "SILENT", CV_EXIT_PRECONDITION, -EPERM, IB_EDU,
+	  "reset did not come back", "answers", "dmesg" },
 	{ "unreadable", unreadable, "UNREADABLE", CV_EXIT_PRECONDITION, -EIO, IB_EDU, "ffff",
 	  "answers", "power-cycle" },
 	{ "leased", leased, "EBUSY_LEASE", CV_EXIT_BUSY, -EBUSY, IB_EDU,
-	  "lease of VM sim, user ann, job 42", "no VM has", "carve stop" },
+	  "lease of VM sim, user ann, job 42", "nobody has leased", "carve stop" },
 	{ "leased VF that is gone", leased_future, "EBUSY_LEASE", CV_EXIT_BUSY, -EBUSY, IB_IGB0,
-	  "lease of VM sim, user ann", "no VM has", "carve list" },
+	  "lease of VM sim, user ann", "nobody has leased", "carve list" },
 	{ "VF of a leased PF", leased_pf, "EBUSY_LEASE", CV_EXIT_BUSY, -EBUSY, IB_IGB0,
-	  "lease of VM sim", "no VM has", "carve list" },
+	  "lease of VM sim", "nobody has leased", "carve list" },
 	{ "PF and a VF of it", twice, "EBUSY_LEASE", CV_EXIT_BUSY, -EBUSY, IB_IGB0,
-	  "another device entry", "no VM has", "carve list" },
+	  "another device entry", "nobody has leased", "carve list" },
 	{ "VF and its PF", pf_and_its_vf, "EBUSY_VFS", CV_EXIT_BUSY, -EBUSY, IB_IGB0, "1 VFs",
 	  "PF without VFs", "vf: {pf: " IB_IGB0 "}" },
 	{ "holder", held, "EBUSY_HOLDER", CV_EXIT_BUSY, -EBUSY, IB_IGB0,
@@ -371,11 +379,11 @@ static const struct refusal {
 	{ "no free VF left", no_free_vf, "NO_FREE_DEVICE", CV_EXIT_PRECONDITION, -ENODEV, "dev7",
 	  "all of them given", "a VF of " IB_IGB0, "carve topo" },
 	{ "all VFs leased", all_vfs_leased, "EBUSY_LEASE", CV_EXIT_BUSY, -EBUSY, "0000:82:00.1",
-	  "lease of VM sim", "no VM has", "carve list" },
+	  "lease of VM sim", "nobody has leased", "carve list" },
 	{ "all VFs of those made leased", made_with_few_vfs, "EBUSY_VF_COUNT", CV_EXIT_BUSY, -EBUSY,
-	  IB_NVME, "0000:82:00.1: lease of VM sim", "no VM has", "carve list" },
+	  IB_NVME, "0000:82:00.1: lease of VM sim", "nobody has leased", "carve list" },
 	{ "more VFs than were made", more_than_the_vfs_made, "EBUSY_VF_COUNT", CV_EXIT_BUSY, -EBUSY,
-	  IB_NVME, "other entries", "no VM has", "in one call" },
+	  IB_NVME, "other entries", "nobody has leased", "in one call" },
 	{ "the only VF unreadable", few_vfs_and_a_sick_one, "UNREADABLE", CV_EXIT_PRECONDITION,
 	  -EIO, "0000:82:00.1", "ffff", "answers", "power-cycle" },
 	{ "VF on another function", vf_on_another_function, "VF_ADDRESS_TAKEN",

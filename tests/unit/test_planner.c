@@ -651,6 +651,28 @@ static void steps_are_in_order(void **state)
 	assert_true(has_step(p, "cgroup-vm", "/sys/fs/cgroup/carve/a", "vcpu=1-2 vmm=0"));
 }
 
+/* Counts that follow each other are set at the same time, and none before its host drivers are kept off. */
+static void counts_follow_each_other(void **state)
+{
+	struct bench *b = *state;
+	unsigned int first;
+
+	ib_emulated(&b->inv, false);
+	b->specs[0] = ib_spec("a", 2, IB_1G, IB_2M);
+	ib_want_vf(&b->specs[0], IB_IGB0);
+	ib_want_vf(&b->specs[0], IB_IGB1);
+	make_ok(b, 1);
+	const struct plan *p = &b->plans[0];
+	for (first = 0; strcmp(p->steps[first].kind, "attr-shared") != 0;)
+		first++;
+	assert_true(first + 4 < p->n_steps);
+	assert_string_equal(p->steps[first + 1].kind, "attr-shared");
+	assert_string_equal(p->steps[first + 2].kind, "numvfs");
+	assert_string_equal(p->steps[first + 3].kind, "numvfs");
+	assert_non_null(strstr(p->steps[first].object, p->steps[first + 2].object));
+	assert_non_null(strstr(p->steps[first + 1].object, p->steps[first + 3].object));
+}
+
 /* The native VMM gets its devices opened, and RAM up to where the next GiB is no RAM. */
 static void native_backend_opens_no_group(void **state)
 {
@@ -771,6 +793,7 @@ int main(void)
 		TEST(allowance_limits_cpus_and_memory),
 		TEST(same_input_same_bytes),
 		TEST(steps_are_in_order),
+		TEST(counts_follow_each_other),
 		TEST(native_backend_opens_no_group),
 		TEST(whole_function_is_kept_awake),
 		TEST(large_machines_are_answered),

@@ -233,6 +233,16 @@ static void remove_is_left_out_where_a_driver_would_come(void **state)
 	assert_non_null(strstr(h->err.found, "would take it on its way back (before Linux 6.19)"));
 	assert_int_equal(fake_writes(h->fake), writes);
 	assert_false(sr_is_set_aside(h->root, PF));
+	/* known before anything is tried */
+	struct sr_ladder trimmed = LADDER(SR_RUNG_FLR, SR_RUNG_REMOVE),
+			 none = LADDER(SR_RUNG_REMOVE);
+	sr_ladder_trim(&h->env, PF, &trimmed);
+	assert_int_equal(trimmed.n, 1);
+	assert_int_equal(sr_ladder_check(PF, &trimmed, &h->err), 0);
+	sr_ladder_trim(&h->env, PF, &none);
+	assert_int_equal(none.n, 0);
+	assert_int_equal(sr_ladder_check(PF, &none, &h->err), -ENOTTY);
+	assert_non_null(strstr(h->err.found, "remove: " PF " is VFIO's, and "));
 	/* what the host has anyway, it may have again */
 	assert_int_equal(sr_reset(&h->env, DISK, &l, &result, &h->err), 0);
 	assert_driver(h, DISK, "nvme");

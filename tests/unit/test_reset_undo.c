@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "sriov/set_aside.h"
 #include "sriov/steps.h"
 #include "tests/unit/reset_host.h"
@@ -77,6 +78,20 @@ static int op_open(void *ctx, const char *path, int flags, mode_t mode)
 	return cv_open(((struct killer *)ctx)->inner, path, flags, mode);
 }
 
+static int op_chown(void *ctx, const char *path, uid_t uid, gid_t gid, mode_t mode)
+{
+	const struct killer *k = ctx;
+	unsigned int n = ++*k->n;
+	int r;
+
+	if (n == k->at && !k->after)
+		die(k);
+	r = cv_chown(k->inner, path, uid, gid, mode);
+	if (n == k->at)
+		die(k);
+	return r;
+}
+
 static const struct cv_sysroot_ops killer_ops = {
 	.read = op_read,
 	.write = op_write,
@@ -84,6 +99,7 @@ static const struct cv_sysroot_ops killer_ops = {
 	.list = op_list,
 	.stat = op_stat,
 	.open = op_open,
+	.chown = op_chown,
 };
 
 /* ---- resets with a way back ---- */
@@ -268,6 +284,86 @@ static void no_driver_comes_in_between(void **state)
 	assert_string_equal(fake_text(h->fake, "/sys/bus/pci/drivers_autoprobe"), "1");
 }
 
+static void assert_held(struct host *h, const char *node)
+{
+	struct stat st;
+
+	assert_int_equal(cv_stat(h->root, node, &st), 0);
+	assert_int_equal(st.st_uid, 1000);
+	assert_int_equal(st.st_gid, 36);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_string_equal(fake_text(h->fake, REAL_PF "/d3cold_allowed"), "0");
+}
+
+/* Who has it is still who may open it, and it still does not sleep: both are new with the function. */
+static void holder_keeps_what_he_had_set(void **state)
+{
+	struct host *h = *state;
+	struct change x = { .n = 1,
+			    .bdfs = { PF },
+			    .values = { "remove" },
+			    .ladders = { LADDER(SR_RUNG_REMOVE) } };
+
+	give_to_vfio(h, PF, "igb");
+	assert_int_equal(cv_chown(h->root, "/dev/vfio/2", 1000, 36, 0660), 0);
+	assert_int_equal(cv_write_str(h->root, DEV PF "/d3cold_allowed", "0"), 0);
+	/* autoprobe, remove, rescan, driver_override, probe, d3cold_allowed, owner, autoprobe */
+	killed_anywhere(h, &x, 8);
+	assert_held(h, "/dev/vfio/2");
+}
+
+/* The group is another one when the function is found again. */
+static int give_another_group(struct fake *f, const char *path, const char *text, void *ctx)
+{
+	static const struct fake_pci moved = {
+		PF, "pci0000:40/" PORT, "0x8086 0x1572 0x020000", "igb", 7, 0
+	};
+
+	fake_pci_device(f, &moved);
+	fake_file(f, REAL_PF "/d3cold_allowed", "1");
+	fake_file(f, REAL_PF "/reset_method", "flr bus");
+	return 1;
+}
+
+static int make_moving(void **state)
+{
+	static const struct fake_hook hook = { .pattern = "/sys/devices/*/rescan",
+					       .write = give_another_group };
+
+	return reset_host_make_watched(state, &hook);
+}
+
+static void owner_follows_the_group(void **state)
+{
+	_cleanup_json_ json_t *prior = NULL;
+	struct host *h = *state;
+
+	give_to_vfio(h, PF, "igb");
+	assert_int_equal(cv_chown(h->root, "/dev/vfio/2", 1000, 36, 0660), 0);
+	assert_int_equal(cv_write_str(h->root, DEV PF "/d3cold_allowed", "0"), 0);
+	assert_int_equal(step_begin(h, &sr_step_reset, PF, "remove", &prior), 0);
+	fake_pci_remove(h->fake, PF);
+	assert_false(cv_exists(h->root, "/dev/vfio/2"));
+	assert_int_equal(step_end(h, &sr_step_reset, PF, "remove", prior), 0);
+	assert_driver(h, PF, "vfio-pci");
+	assert_held(h, "/dev/vfio/7");
+}
+
+/* A reset that does not take the function off the bus leaves its owner to who changes him meanwhile. */
+static void owner_is_left_alone_by_other_resets(void **state)
+{
+	_cleanup_json_ json_t *prior = NULL;
+	struct host *h = *state;
+	struct stat st;
+
+	give_to_vfio(h, PF, "igb");
+	assert_int_equal(step_begin(h, &sr_step_reset, PF, "flr bus", &prior), 0);
+	assert_int_equal(cv_chown(h->root, "/dev/vfio/2", 1000, 36, 0660), 0);
+	assert_int_equal(step_end(h, &sr_step_reset, PF, "flr bus", prior), 0);
+	assert_int_equal(cv_stat(h->root, "/dev/vfio/2", &st), 0);
+	assert_int_equal(st.st_uid, 1000);
+}
+
 /* ---- an undo that cannot ---- */
 
 static void what_stays_away_is_set_aside(void **state)
@@ -286,6 +382,58 @@ static void what_stays_away_is_set_aside(void **state)
 	assert_int_equal(sr_notes_take(h->root, h->env.vm, &notes), 0);
 	assert_int_equal(notes.n, 1);
 	assert_string_equal(fake_text(h->fake, "/sys/bus/pci/drivers_autoprobe"), "1");
+}
+
+/* What hangs is the device that is being removed, not the one that asks. */
+static void rescan_that_hangs_sets_the_missing_aside(void **state)
+{
+	static const struct fake_pci mate = {
+		"0000:41:00.1", "pci0000:40/" PORT, "0x8086 0x1572 0x020000", "igb", 9, 0
+	};
+	_cleanup_json_ json_t *prior = NULL;
+	struct host *h = *state;
+
+	h->env.deadline_ms = 500;
+	fake_faults_slot(h->fake, "3", PF);
+	fake_faults_add(h->fake, &mate, "flr bus");
+	assert_int_equal(step_begin(h, &sr_step_reset, PF, "slot", &prior), 0);
+	fake_block(h->fake, "/sys/devices/pci0000:40/" PORT "/rescan");
+	/* nobody is missing: nobody is set aside */
+	assert_int_equal(step_end(h, &sr_step_reset, PF, "slot", prior), -ETIMEDOUT);
+	assert_int_equal(h->err.exit, CV_EXIT_TIMEOUT);
+	assert_non_null(strstr(h->err.found, "rescan still blocked"));
+	assert_false(sr_is_set_aside(h->root, PF));
+	assert_false(sr_is_set_aside(h->root, mate.bdf));
+	fake_pci_remove(h->fake, mate.bdf);
+	assert_int_equal(step_end(h, &sr_step_reset, PF, "slot", prior), -ETIMEDOUT);
+	assert_string_equal(h->err.object, mate.bdf);
+	assert_false(sr_is_set_aside(h->root, PF));
+	assert_quarantined(h, mate.bdf, "finding it again did not finish within 500 ms", "/rescan");
+	assert_string_equal(fake_text(h->fake, "/sys/bus/pci/drivers_autoprobe"), "1");
+}
+
+/* Their PF has fewer VFs now: nobody brings them back, and nobody is to wait for them. */
+static void vfs_gone_in_order_are_not_awaited(void **state)
+{
+	_cleanup_json_ json_t *prior = NULL;
+	struct host *h = *state;
+	int64_t start = cv_now_ms();
+
+	assert_int_equal(cv_write_str(h->root, DEV PF "/sriov_numvfs", "3"), 0);
+	assert_int_equal(step_begin(h, &sr_step_reset, VF1, "flr", &prior), 0);
+	assert_int_equal(cv_write_str(h->root, DEV PF "/sriov_numvfs", "0"), 0);
+	assert_int_equal(step_end(h, &sr_step_reset, VF1, "flr", prior), 0);
+	assert_int_equal(cv_write_str(h->root, DEV PF "/sriov_numvfs", "1"), 0);
+	assert_int_equal(step_end(h, &sr_step_reset, VF1, "flr", prior), 0);
+	assert_true(cv_now_ms() - start < h->env.deadline_ms / 2);
+	assert_false(sr_is_set_aside(h->root, VF1));
+	/* one that its PF still has is missing */
+	assert_int_equal(cv_write_str(h->root, DEV PF "/sriov_numvfs", "0"), 0);
+	assert_int_equal(cv_write_str(h->root, DEV PF "/sriov_numvfs", "3"), 0);
+	h->env.deadline_ms = 300;
+	fake_pci_remove(h->fake, VF1);
+	assert_int_equal(step_end(h, &sr_step_reset, VF1, "flr", prior), 0);
+	assert_quarantined(h, VF1, "gone from the bus", "no such entry");
 }
 
 static void undo_that_fails_is_repeated(void **state)
@@ -336,7 +484,13 @@ int main(void)
 		with_way_back(killed_without_power),
 		with_way_back(killed_without_power_for_two),
 		with_way_back(no_driver_comes_in_between),
+		with_way_back(holder_keeps_what_he_had_set),
+		cmocka_unit_test_setup_teardown(owner_follows_the_group, make_moving,
+						sriov_host_drop),
+		with_way_back(owner_is_left_alone_by_other_resets),
 		with_way_back(what_stays_away_is_set_aside),
+		with_way_back(rescan_that_hangs_sets_the_missing_aside),
+		with_faults(vfs_gone_in_order_are_not_awaited),
 		with_way_back(undo_that_fails_is_repeated),
 		with_way_back(journal_of_another_kind_is_refused),
 	};

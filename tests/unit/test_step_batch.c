@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/state.h"
 #include "base/step.h"
+#include "base/step_batch.h"
 #include "tests/fake/temp_root.h"
 
 #define JOURNAL CV_VM_DIR "/vm1.journal"
@@ -275,6 +276,29 @@ static void one_that_dies_undoes_all(void **state)
 	temp_root_done(&t);
 }
 
+static bool is_of_another(const char *object, const char *other)
+{
+	return object[strlen("/sys/")] != other[strlen("/sys/")];
+}
+
+/* Those of a kind whose objects are not apart are a batch no more. */
+static void who_is_not_apart_waits(void **state)
+{
+	static const struct cv_step pairs[] = {
+		{ 1, "many", "/sys/a0", "1", "" }, { 2, "many", "/sys/b0", "1", "" },
+		{ 3, "many", "/sys/a1", "1", "" }, { 4, "many", "/sys/b1", "1", "" },
+		{ 5, "many", "/sys/b2", "1", "" },
+	};
+	struct kinds k;
+
+	make_kinds(&k);
+	assert_int_equal(cv_batch_len(NULL, &k.many, pairs, 5), 5);
+	k.many.is_apart = is_of_another;
+	assert_int_equal(cv_batch_len(NULL, &k.many, pairs, 5), 2);
+	assert_int_equal(cv_batch_len(NULL, &k.many, pairs + 2, 3), 2);
+	assert_int_equal(cv_batch_len(NULL, &k.many, pairs + 3, 2), 1);
+}
+
 /* A second change of one object is made behind the first. */
 static void one_object_is_changed_in_order(void **state)
 {
@@ -301,18 +325,38 @@ static void one_object_is_changed_in_order(void **state)
 
 /* ---- killed ---- */
 
-/** struct death - after a line of the journal, or before or after a change */
+/* Longer than a recovery takes: what writes that late writes behind it. */
+#define STRAGGLER_MS 700
+
+/** struct death - after a line of the journal, or before or after a change, which stops there */
 struct death {
 	unsigned int line;
 	unsigned int change;
 	bool after;
 };
 
+/* With the lock of the node, as every verb that changes it. */
 static void __attribute__((noreturn))
 run_victim(struct temp_root *t, const struct death *d, const struct kinds *k)
 {
-	_exit(apply(temp_root_killer(t, getpid(), d->change, d->after), k, d->line, NULL) < 0 ? 2
-											      : 0);
+	struct cv_sysroot *root = temp_root_slow_killer(t, getpid(), d->change, d->after,
+							STRAGGLER_MS);
+	int lock = -1;
+
+	if (cv_state_lock(t->root, 0, &lock, NULL) < 0)
+		_exit(3);
+	_exit(apply(root, k, d->line, NULL) < 0 ? 2 : 0);
+}
+
+/* As carve recover: as soon as the lock is to be had, whoever is still there then. */
+static void recover(struct temp_root *t, const struct kinds *k)
+{
+	_cleanup_close_ int lock = -1;
+
+	assert_int_equal(cv_state_lock(t->root, 20000, &lock, NULL), 0);
+	if (cv_exists(t->root, JOURNAL))
+		assert_true(revert(t->root, k) >= 0);
+	assert_int_equal(ftruncate(lock, 0), 0); /* who held it is no part of the host */
 }
 
 /* The other end of the pipe is open as long as the victim or a process of his is there. */
@@ -328,7 +372,7 @@ static void await_all(const int *ends)
 /* Return: whether it was killed (false: it went through). */
 static bool crash_and_recover(const struct death *d)
 {
-	_cleanup_free_ char *before = NULL, *after = NULL;
+	_cleanup_free_ char *before = NULL, *after = NULL, *late = NULL;
 	struct temp_root t = { 0 };
 	struct kinds k;
 	int ends[2], status = 0;
@@ -336,6 +380,7 @@ static bool crash_and_recover(const struct death *d)
 
 	make_kinds(&k);
 	make_root(&t);
+	temp_root_file(&t, CV_LOCK_FILE, "");
 	before = temp_root_dump(&t, CV_VM_DIR);
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	pid = fork();
@@ -345,11 +390,12 @@ static bool crash_and_recover(const struct death *d)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (WIFEXITED(status))
 		assert_int_equal(WEXITSTATUS(status), 0);
-	await_all(ends);
-	if (cv_exists(t.root, JOURNAL))
-		assert_true(revert(t.root, &k) >= 0);
+	recover(&t, &k);
 	after = temp_root_dump(&t, CV_VM_DIR);
 	assert_string_equal(before, after);
+	await_all(ends);
+	late = temp_root_dump(&t, CV_VM_DIR);
+	assert_string_equal(before, late);
 	temp_root_done(&t);
 	return WIFSIGNALED(status);
 }
@@ -384,6 +430,7 @@ int main(void)
 		cmocka_unit_test(they_are_made_at_once),
 		cmocka_unit_test(one_that_fails_undoes_all),
 		cmocka_unit_test(one_that_dies_undoes_all),
+		cmocka_unit_test(who_is_not_apart_waits),
 		cmocka_unit_test(one_object_is_changed_in_order),
 		cmocka_unit_test(killed_at_each_line),
 		cmocka_unit_test(killed_at_each_change),

@@ -14,8 +14,10 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/quarantine.h"
+#include "base/state.h"
 #include "sriov/function.h"
 #include "sriov/nvme.h"
+#include "sriov/set_aside.h"
 #include "sriov/steps.h"
 #include "tests/fake/fake_pci.h"
 #include "tests/unit/sriov_host.h"
@@ -145,6 +147,103 @@ static void numvfs_that_hangs_is_quarantined(void **state)
 	assert_int_equal(cv_quarantine_read(h->root, bdf, &q, NULL), 0);
 	assert_non_null(strstr(q.reason, "sriov_numvfs"));
 	fake_block(h->fake, NULL);
+}
+
+/* What is told of a PF whose count cannot be read any more, and by whom it was found out */
+static void assert_set_aside(struct host *h, const char *cause)
+{
+	struct cv_quarantine q;
+	struct cv_bdf bdf;
+
+	assert_int_equal(h->err.exit, CV_EXIT_TIMEOUT);
+	assert_string_equal(h->err.object, PF);
+	assert_non_null(strstr(h->err.hint, "in quarantine now"));
+	assert_int_equal(cv_parse_bdf(PF, &bdf), 0);
+	assert_int_equal(cv_quarantine_read(h->env.root, bdf, &q, NULL), 0);
+	assert_non_null(strstr(q.reason, "reading sriov_numvfs did not finish within 100 ms"));
+	assert_non_null(strstr(q.reason, cause));
+	assert_non_null(strstr(q.evidence, "read of " DEV PF "/sriov_numvfs"));
+}
+
+static void count_that_hangs_is_quarantined(void **state)
+{
+	struct host *h = *state;
+	_cleanup_json_ json_t *prior = NULL;
+
+	h->env.deadline_ms = 100;
+	fake_block_read(h->fake, REAL_PF "/sriov_numvfs");
+	assert_int_equal(step_begin(h, &sr_step_numvfs, PF, "7", &prior), -ETIMEDOUT);
+	assert_set_aside(h, "(VM vm1)");
+}
+
+/* The write comes back, the read behind it does not. */
+static int block_behind(struct fake *f, const char *path, const char *text, void *ctx)
+{
+	fake_block_read(f, path);
+	return 0;
+}
+
+static void count_that_hangs_after_a_write_is_quarantined(void **state)
+{
+	_cleanup_(cv_sysroot_closep) struct cv_sysroot *root = NULL;
+	_cleanup_json_ json_t *prior = NULL;
+	const struct fake_hook hook = { .pattern = "*/sriov_numvfs", .write = block_behind };
+	struct host slow = { .env = { .vm = "dev-0000-41-00-0", .deadline_ms = 100 } };
+
+	assert_int_equal(fake_new(&slow.fake, &root), 0);
+	slow.env.root = root;
+	fake_hook(slow.fake, &hook);
+	fake_file(slow.fake, DEV PF "/sriov_numvfs", "0");
+	fake_file(slow.fake, DEV PF "/sriov_totalvfs", "7");
+	fake_link(slow.fake, DEV PF "/driver", "../../drivers/igb");
+	fake_dir(slow.fake, CV_OPERATION_DIR "/dev-0000-41-00-0");
+	assert_int_equal(cv_state_prepare(root, NULL), 0);
+	assert_int_equal(step_begin(&slow, &sr_step_numvfs, PF, "7", &prior), -ETIMEDOUT);
+	assert_set_aside(&slow, "(operation dev-0000-41-00-0)");
+}
+
+static void quarantine_names_who_was_at_work(void **state)
+{
+	static const struct {
+		const char *vm, *reason;
+	} rows[] = {
+		{ NULL, "it broke" },
+		{ "carve device reset", "it broke (carve device reset)" },
+		{ "vm1", "it broke (VM vm1)" },
+		{ "dev-0000-41-10-2", "it broke (operation dev-0000-41-10-2)" },
+	};
+	struct host *h = *state;
+	struct cv_quarantine q;
+	struct cv_bdf bdf;
+
+	assert_int_equal(cv_parse_bdf(PF, &bdf), 0);
+	fake_dir(h->fake, CV_OPERATION_DIR "/dev-0000-41-10-2");
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rows); i++) {
+		h->env.vm = rows[i].vm;
+		assert_int_equal(sr_set_aside(&h->env, PF, "it broke", "", NULL), 0);
+		assert_int_equal(cv_quarantine_read(h->root, bdf, &q, NULL), 0);
+		assert_string_equal(q.reason, rows[i].reason);
+		assert_int_equal(cv_quarantine_clear(h->root, bdf, NULL), 0);
+	}
+}
+
+static void counts_of_one_card_are_set_in_turn(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool is_apart;
+	} rows[] = {
+		{ "0000:41:00.0", "0000:41:00.1", false },
+		{ "0000:41:00.0", "0000:41:01.0", false },
+		{ "0000:41:00.0", "0000:42:00.0", true },
+		{ "0000:41:00.0", "0001:41:00.0", true },
+	};
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rows); i++) {
+		assert_int_equal(sr_step_numvfs.is_apart(rows[i].a, rows[i].b), rows[i].is_apart);
+		assert_int_equal(sr_step_numvfs_set.is_apart(rows[i].b, rows[i].a),
+				 rows[i].is_apart);
+	}
 }
 
 /* A VF that somebody put to use on the host meanwhile */
@@ -332,6 +431,10 @@ int main(void)
 		with_host(numvfs_explains_errnos),
 		with_host(numvfs_gives_up_on_partial),
 		with_host(numvfs_that_hangs_is_quarantined),
+		with_host(count_that_hangs_is_quarantined),
+		cmocka_unit_test(count_that_hangs_after_a_write_is_quarantined),
+		with_host(quarantine_names_who_was_at_work),
+		cmocka_unit_test(counts_of_one_card_are_set_in_turn),
 		with_host(numvfs_keeps_vfs_in_use),
 		with_host(numvfs_waits_for_users),
 		with_host(vf_settings_are_checked),

@@ -372,6 +372,9 @@ static void test_unfit_pf(void **state)
 	snprintf(pf->quarantine, sizeof(pf->quarantine), "did not come back");
 	refused(&inv, &p, -EPERM, "QUARANTINED", &err);
 	assert_string_equal(err.found, "did not come back");
+	pf->is_silent = true;
+	refused(&inv, &p, -EPERM, "SILENT", &err);
+	assert_string_equal(err.found, "did not come back");
 }
 
 /* ---- the list of the site file ---- */
