@@ -22,6 +22,8 @@
 #define WAYS(n) (((n)-1U) << 22 | 63)
 #define TSC_DEADLINE (1U << 24)
 #define X2APIC (1U << 21)
+#define VMX (1U << 5)
+#define SVM (1U << 2)
 
 /* A host of each vendor: 64 CPUs, whose topology must not be seen. */
 static const struct kvm_cpuid_entry2 amd[] = {
@@ -35,8 +37,9 @@ static const struct kvm_cpuid_entry2 amd[] = {
 	{ 0x40000000, 0, 0, 0x40000001, 0x4b4d564b, 0x564b4d56, 0x4d },
 	{ 0x40000001, 0, 0, 0x01007efb, 0, 0, 0 },
 	{ 0x80000000, 0, 0, 0x80000008, 0x68747541, 0x444d4163, 0x69746e65 },
-	{ 0x80000001, 0, 0, 0x00a10f11, 0x40000000, 0x004003f1, 0x2fd3fbff },
+	{ 0x80000001, 0, 0, 0x00a10f11, 0x40000000, 0x004003f1 | SVM, 0x2fd3fbff },
 	{ 0x80000008, 0, 0, 0x00003030, 0x111ef657, 0x0001707f, 0 },
+	{ 0x8000000a, 0, 0, 1, 0x8000, 0, 0x1019b4ff },
 	{ 0x8000001d, 0, INDEXED, CACHE(1, 1) | 1 << 14, WAYS(8), 63, 0 },
 	{ 0x8000001d, 1, INDEXED, CACHE(2, 1) | 1 << 14, WAYS(8), 63, 0 },
 	{ 0x8000001d, 2, INDEXED, CACHE(3, 2) | 1 << 14, WAYS(8), 2047, 2 },
@@ -47,7 +50,7 @@ static const struct kvm_cpuid_entry2 amd[] = {
 
 static const struct kvm_cpuid_entry2 intel[] = {
 	{ 0, 0, 0, 0x20, 0x756e6547, 0x6c65746e, 0x49656e69 },
-	{ 1, 0, 0, 0x000806f8, 0x3f400800, X2APIC | TSC_DEADLINE, 0x0f8bfbff },
+	{ 1, 0, 0, 0x000806f8, 0x3f400800, X2APIC | TSC_DEADLINE | VMX, 0x0f8bfbff },
 	{ 4, 0, INDEXED, CACHE(1, 1) | 1 << 14 | 63U << 26, WAYS(12), 63, 0 },
 	{ 4, 1, INDEXED, CACHE(2, 1) | 1 << 14 | 63U << 26, WAYS(8), 63, 0 },
 	{ 4, 2, INDEXED, CACHE(3, 2) | 1 << 14 | 63U << 26, WAYS(16), 2047, 0 },
@@ -360,6 +363,23 @@ static void features(void **state)
 	assert_int_equal(need(&c, 0x80000001, 0)->ecx & 2, 0);
 }
 
+/* Guests have no guests, whatever the hypervisor could do for them. */
+static void nested_is_hidden(void **state)
+{
+	_cleanup_plan_ struct plan p = { 0 };
+	struct vmm_cpuid c = { 0 };
+
+	(void)state;
+	shape(&p, 1, 1, 2, 1);
+	make(&p, 0, true, &c);
+	assert_int_equal(need(&c, 0x80000001, 0)->ecx & SVM, 0);
+	assert_int_equal(need(&c, 0x80000001, 0)->ecx & 0x3f1, 0x3f1); /* the rest as it is */
+	assert_null(find(&c, 0x8000000a, 0));
+	make(&p, 0, false, &c);
+	assert_int_equal(need(&c, 1, 0)->ecx & VMX, 0);
+	assert_int_equal(need(&c, 1, 0)->ecx & X2APIC, X2APIC);
+}
+
 static void paravirtual_features(void **state)
 {
 	_cleanup_plan_ struct plan few = { 0 }, many = { 0 };
@@ -420,6 +440,7 @@ int main(void)
 		cmocka_unit_test(intel_leaves),
 		cmocka_unit_test(caches_have_planned_sizes),
 		cmocka_unit_test(features),
+		cmocka_unit_test(nested_is_hidden),
 		cmocka_unit_test(paravirtual_features),
 		cmocka_unit_test(address_bits_are_limited),
 		cmocka_unit_test(too_many_entries_are_refused),

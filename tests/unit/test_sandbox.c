@@ -428,7 +428,7 @@ static const struct allowed {
 	{ MAIN, { "epoll_wait", use_wait, SYS_epoll_wait } },
 	{ MAIN, { "accept4", use_accept, SYS_accept4 } },
 	{ MAIN, { "send and recv", use_socket, SYS_sendto } },
-	{ MAIN, { "getrlimit", use_limits, SYS_prlimit64 } },
+	{ MAIN | VCPU, { "getrlimit", use_limits, SYS_prlimit64 } },
 	{ MAIN | DISK, { "fstat and lseek", use_stat, -1 } },
 	{ DISK, { "requests of a disk", use_disk, SYS_pwritev } },
 	{ MAIN, { "qsort", use_sort, -1 } },

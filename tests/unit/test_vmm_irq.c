@@ -251,6 +251,29 @@ static void test_lines(void **state)
 	assert_int_equal(vmm_irq_line(f->irqs, 4, true), -ENXIO);
 }
 
+/* What a guest unmasked in the chips is masked again, in each of them. */
+static void test_chips(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(vmm_irqs_restore(f->irqs), -ENODATA);
+	for (unsigned int i = 0; i < VC_CHIPS; i++)
+		f->calls.chips[i].chip.dummy[0] = (char)(0x10 + i);
+	assert_int_equal(vmm_irqs_save(f->irqs), 0);
+	for (unsigned int i = 0; i < VC_CHIPS; i++)
+		memset(f->calls.chips[i].chip.dummy, 0x5a, sizeof(f->calls.chips[i].chip.dummy));
+	assert_int_equal(vmm_irqs_restore(f->irqs), 0);
+	for (unsigned int i = 0; i < VC_CHIPS; i++) {
+		assert_int_equal(f->calls.chips[i].chip.dummy[0], 0x10 + i);
+		assert_int_equal(f->calls.chips[i].chip.dummy[1], 0);
+	}
+	for (unsigned int n = 1; n <= VC_CHIPS; n++) {
+		f->calls.fail_at = n;
+		f->calls.error = -EFAULT;
+		assert_int_equal(vmm_irqs_restore(f->irqs), -EFAULT);
+	}
+}
+
 static void test_slots(void **state)
 {
 	struct fixture *f = *state;
@@ -288,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_interrupt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_chips, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slots, setup, teardown),
 	};
 

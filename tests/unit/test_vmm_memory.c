@@ -2,6 +2,7 @@
 /* The guest's RAM: files and mappings of ordinary pages (of huge ones where the machine has them), and
  * accesses to pieces made by hand. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "vmm/core/memory.h"
+#include "vmm/core/memory_lost.h"
 
 #define PAGE 4096ULL
 #define GIB (1ULL << 30)
@@ -389,6 +392,91 @@ static void test_nothing(void **state)
 	assert_int_equal(vmm_memory_read(&none, 0x5000, &byte, 0), 0);
 }
 
+/* ---- pages that are not there ---- */
+
+/* Only what is asked for, whole pages of it, across the hole between pieces. */
+static void test_ready(void **state)
+{
+	struct plan *p = make_plan(PAGE, 8);
+	const struct vmm_memory none = { 0 };
+	struct vmm_memory m;
+
+	make(p, &m);
+	assert_int_equal(vmm_memory_ready(&m, PAGE + 8, PAGE), 0);
+	assert_int_equal(resident(&m, 0), 2);
+	assert_int_equal(vmm_memory_ready(&m, 7 * PAGE, 2 * PAGE), 0);
+	assert_int_equal(resident(&m, 0), 3);
+	assert_int_equal(resident(&m, 1), 1);
+	assert_int_equal(vmm_memory_ready(&m, 10 * PAGE + 1, 1), 0);
+	assert_int_equal(resident(&m, 1), 2);
+	assert_int_equal(vmm_memory_ready(&m, 8 * PAGE, 3 * PAGE), -EFAULT);
+	assert_int_equal(vmm_memory_ready(&none, 0, 1), -EFAULT);
+	vmm_memory_done(&m);
+	free_plan(p);
+}
+
+/* Pages behind the mapping went: an error, not a signal. */
+static void test_not_ready(void **state)
+{
+	struct plan *p = make_plan(PAGE, 4);
+	struct vmm_memory m;
+
+	make(p, &m);
+	assert_int_equal(ftruncate(m.fds[0], 0), 0);
+	assert_int_equal(vmm_memory_ready(&m, 0, PAGE), -ENOMEM);
+	vmm_memory_done(&m);
+	free_plan(p);
+}
+
+/* In a child: who touches what is gone. Return: what it said. */
+static const char *touch_gone(struct vmm_memory *m, const char *name, int *ret_status)
+{
+	static char said[512];
+	int fds[2];
+	pid_t pid;
+	ssize_t n;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		dup2(fds[1], STDERR_FILENO);
+		if (name)
+			vmm_lost_name(m->maps[0], m->sizes[0], name);
+		if (vmm_lost_catch() == 0 && ftruncate(m->fds[0], 0) == 0)
+			*((volatile char *)m->maps[0] + PAGE + 0x10) = 1;
+		_exit(0);
+	}
+	close(fds[1]);
+	n = read(fds[0], said, sizeof(said) - 1);
+	close(fds[0]);
+	said[n > 0 ? n : 0] = '\0';
+	assert_int_equal(waitpid(pid, ret_status, 0), pid);
+	return said;
+}
+
+static void test_lost(void **state)
+{
+	struct plan *p = make_plan(PAGE, 4);
+	struct vmm_memory m;
+	const char *said;
+	int status;
+
+	make(p, &m);
+	said = touch_gone(&m, "memory of guest node 0", &status);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), CV_EXIT_GUEST);
+	if (!strstr(said, "memory of guest node 0, offset 0x1010: what was mapped there is gone"))
+		fail_msg("said: %s", said);
+	vmm_memory_done(&m);
+	make(p, &m);
+	said = touch_gone(&m, NULL, &status);
+	assert_int_equal(WEXITSTATUS(status), CV_EXIT_GUEST);
+	assert_non_null(strstr(said, "neither the guest's memory nor a BAR"));
+	vmm_memory_done(&m);
+	free_plan(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,7 +487,8 @@ int main(void)
 		cmocka_unit_test(test_huge_pages),     cmocka_unit_test(test_at),
 		cmocka_unit_test(test_at_overflow),    cmocka_unit_test(test_across),
 		cmocka_unit_test(test_all_or_nothing), cmocka_unit_test(test_no_way_round),
-		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_nothing),	       cmocka_unit_test(test_ready),
+		cmocka_unit_test(test_not_ready),      cmocka_unit_test(test_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,18 @@ static int set_slot(struct vm_calls *c, const struct kvm_userspace_memory_region
 	return 0;
 }
 
+/* The chips' state is no more than bytes here. */
+static int access_chip(struct vm_calls *c, struct kvm_irqchip *chip, bool is_set)
+{
+	if (chip->chip_id >= VC_CHIPS)
+		return -EINVAL;
+	if (is_set)
+		c->chips[chip->chip_id] = *chip;
+	else
+		*chip = c->chips[chip->chip_id];
+	return 0;
+}
+
 static int answer(void *ctx, int fd, unsigned long request, void *arg)
 {
 	struct vm_calls *c = ctx;
@@ -82,6 +94,9 @@ static int answer(void *ctx, int fd, unsigned long request, void *arg)
 		return set_irqfd(c, arg);
 	case KVM_SET_USER_MEMORY_REGION:
 		return set_slot(c, arg);
+	case KVM_GET_IRQCHIP:
+	case KVM_SET_IRQCHIP:
+		return access_chip(c, arg, request == KVM_SET_IRQCHIP);
 	case KVM_IRQ_LINE:
 		assert_true(line->irq < VC_LINES);
 		c->lines[line->irq] = line->level;
@@ -97,6 +112,8 @@ void vc_init(struct vm_calls *c)
 	c->vm = (struct vmm_vm_call){ .fd = -1, .call = answer, .ctx = c };
 	for (unsigned int i = 0; i < VC_MAX_ROUTES; i++)
 		c->irqfds[i].fd = c->irqfds[i].resample_fd = -1;
+	for (unsigned int i = 0; i < VC_CHIPS; i++)
+		c->chips[i].chip_id = i;
 }
 
 void vc_run(struct vm_calls *c)

@@ -11,6 +11,7 @@
 #define VC_MAX_ROUTES 4096
 #define VC_MAX_SLOTS 16
 #define VC_LINES 24
+#define VC_CHIPS 3
 
 /** struct vc_irqfd - by which a GSI is raised */
 struct vc_irqfd {
@@ -26,6 +27,7 @@ struct vm_calls {
 	unsigned int delivered[VC_MAX_ROUTES];
 	struct kvm_userspace_memory_region slots[VC_MAX_SLOTS];
 	bool lines[VC_LINES];
+	struct kvm_irqchip chips[VC_CHIPS];
 	unsigned int n_calls, n_tables, n_assigned, n_deassigned;
 	unsigned int fail_at;
 	int error;

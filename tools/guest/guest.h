@@ -366,6 +366,8 @@ void guest_init_system(struct guest *g);
  * guest_power_off() - sync and power the machine off; does not return on success
  */
 void guest_power_off(void);
+/** guest_reboot() - like guest_power_off(), and begin again */
+void guest_reboot(void);
 
 /**
  * guest_cmdline_has() - is a word on the kernel command line

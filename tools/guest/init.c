@@ -121,6 +121,12 @@ void guest_power_off(void)
 	(void)reboot(RB_POWER_OFF);
 }
 
+void guest_reboot(void)
+{
+	sync();
+	(void)reboot(RB_AUTOBOOT);
+}
+
 /* Its own process: a device test in progress must not delay the power button. */
 static void watch_power_button(const struct guest *g)
 {

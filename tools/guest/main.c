@@ -138,10 +138,15 @@ static void say_nothing(void)
 /* Gives the host a moment to take the report in before the machine is gone. */
 static void after_answer(const struct guest *g)
 {
-	if (getpid() != 1 || !guest_cmdline_has(g, "carve.poweroff=report"))
+	bool shall_end = guest_cmdline_has(g, "carve.poweroff=report");
+
+	if (getpid() != 1 || (!shall_end && !guest_cmdline_has(g, "carve.reboot=report")))
 		return;
 	guest_sleep_ms(DRAIN_MS);
-	guest_power_off();
+	if (shall_end)
+		guest_power_off();
+	else
+		guest_reboot();
 }
 
 /* For ever: pid 1 must not end, and a port may be unplugged and come back. */

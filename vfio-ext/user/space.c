@@ -2,6 +2,7 @@
 /* DMA mappings of a type 1 container. */
 #include <errno.h>
 #include <linux/vfio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,9 +13,13 @@
 
 #define INFO_MAX 65536
 
-/** struct vx_space - the facts, and the container they are about; borrowed */
+/**
+ * struct vx_space - the facts, and the container they are about; borrowed
+ * @lock: of what @facts says of mappings: BARs are mapped by any thread
+ */
 struct vx_space {
 	int container;
+	pthread_mutex_t lock;
 	struct vx_space_facts facts;
 };
 
@@ -82,9 +87,10 @@ int vx_space_new(int container, struct vx_space **ret, struct cv_error *err)
 		return cv_fail_errno(err, -ENOMEM, NULL, "cannot make the DMA address space");
 	s->container = container;
 	s->facts.kind = "type1v2";
+	pthread_mutex_init(&s->lock, NULL);
 	r = read_info(s, err);
 	if (r < 0) {
-		free(s);
+		vx_space_free(s);
 		return r;
 	}
 	*ret = s;
@@ -94,6 +100,9 @@ int vx_space_new(int container, struct vx_space **ret, struct cv_error *err)
 /* What is mapped stays so until the container is closed: that undoes all of it at once. */
 void vx_space_free(struct vx_space *s)
 {
+	if (!s)
+		return;
+	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
@@ -145,8 +154,8 @@ static int fail_entries(const struct vx_space_facts *f, struct cv_error *err)
 	return -ENOSPC;
 }
 
-int vx_space_map(struct vx_space *s, uint64_t iova, void *host, uint64_t size, bool is_writable,
-		 struct cv_error *err)
+static int map_locked(struct vx_space *s, uint64_t iova, void *host, uint64_t size,
+		      bool is_writable, struct cv_error *err)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
@@ -170,7 +179,18 @@ int vx_space_map(struct vx_space *s, uint64_t iova, void *host, uint64_t size, b
 	return cv_fail_errno(err, -errno, "VFIO_IOMMU_MAP_DMA", "memory cannot be mapped for DMA");
 }
 
-int vx_space_unmap(struct vx_space *s, uint64_t iova, uint64_t size, struct cv_error *err)
+int vx_space_map(struct vx_space *s, uint64_t iova, void *host, uint64_t size, bool is_writable,
+		 struct cv_error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	r = map_locked(s, iova, host, size, is_writable, err);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static int unmap_locked(struct vx_space *s, uint64_t iova, uint64_t size, struct cv_error *err)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap),
 						    .iova = iova,
@@ -182,4 +202,14 @@ int vx_space_unmap(struct vx_space *s, uint64_t iova, uint64_t size, struct cv_e
 	s->facts.unmaps++;
 	s->facts.mapped -= unmap.size < s->facts.mapped ? unmap.size : s->facts.mapped;
 	return 0;
+}
+
+int vx_space_unmap(struct vx_space *s, uint64_t iova, uint64_t size, struct cv_error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	r = unmap_locked(s, iova, size, err);
+	pthread_mutex_unlock(&s->lock);
+	return r;
 }

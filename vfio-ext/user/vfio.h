@@ -54,9 +54,11 @@ struct vx_space_facts {
 
 /** vx_space_new() - @container is borrowed. Return: 0, -errno with @err. */
 int vx_space_new(int container, struct vx_space **ret, struct cv_error *err);
+/** vx_space_free() - NULL is allowed. */
 void vx_space_free(struct vx_space *s);
 /**
  * vx_space_map() - [@iova, @iova + @size) is @host
+ * Context: any thread, as vx_space_unmap().
  * Return: 0; -ENOSPC with @err (dma_entry_limit); -ENOMEM (RLIMIT_MEMLOCK: found, wanted); -EINVAL (not in
  * an IOVA range of the IOMMU); -errno.
  */

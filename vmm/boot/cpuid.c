@@ -10,12 +10,16 @@
 /* Leaf 1. */
 #define EDX_HTT (1U << 28)
 #define ECX_HYPERVISOR (1U << 31)
+#define ECX_VMX (1U << 5)
 #define CLFLUSH_SHIFT 8
 #define CLFLUSH_64 8 /* units of 8 bytes */
 
 /* Leaf 0x80000001. */
 #define ECX_CMP_LEGACY (1U << 1)
+#define ECX_SVM (1U << 2)
 #define ECX_TOPOEXT (1U << 22)
+
+#define LEAF_SVM 0x8000000a
 
 /* Levels of the leaves 0xb and 0x1f. */
 #define LEVEL_SMT 1
@@ -84,6 +88,7 @@ static void patch_features(const struct cpuid_maker *m, struct kvm_cpuid_entry2 
 	e->ebx = (m->apic_id & 0xff) << 24 | at_most(n, 255) << 16 |
 		 (clflush ? clflush : CLFLUSH_64) << CLFLUSH_SHIFT | (e->ebx & 0xff);
 	e->ecx |= ECX_HYPERVISOR;
+	e->ecx &= ~ECX_VMX;
 	e->edx &= ~EDX_HTT;
 	if (per_package(m->plan) > 1)
 		e->edx |= EDX_HTT;
@@ -91,6 +96,7 @@ static void patch_features(const struct cpuid_maker *m, struct kvm_cpuid_entry2 
 
 static void patch_extended_features(const struct cpuid_maker *m, struct kvm_cpuid_entry2 *e)
 {
+	e->ecx &= ~ECX_SVM;
 	if (!m->is_amd)
 		return;
 	e->ecx &= ~ECX_CMP_LEGACY;
@@ -189,17 +195,22 @@ static void add_unit(struct cpuid_maker *m)
 
 /* ---- the table ---- */
 
-static bool is_made(uint32_t leaf)
+/* Guests have no guests of their own: what a guest of a guest left would outlive a reset, and no plan
+ * asks for it. */
+static const uint32_t hidden[] = { LEAF_SVM };
+
+static bool is_among(const uint32_t *leaves, size_t n, uint32_t leaf)
 {
-	for (size_t i = 0; i < CV_ARRAY_SIZE(made); i++)
-		if (made[i] == leaf)
+	for (size_t i = 0; i < n; i++)
+		if (leaves[i] == leaf)
 			return true;
 	return false;
 }
 
 static void add_supported(struct cpuid_maker *m, struct kvm_cpuid_entry2 e)
 {
-	if (is_made(e.function))
+	if (is_among(made, CV_ARRAY_SIZE(made), e.function) ||
+	    is_among(hidden, CV_ARRAY_SIZE(hidden), e.function))
 		return;
 	for (size_t i = 0; i < CV_ARRAY_SIZE(patches); i++)
 		if (patches[i].leaf == e.function)

@@ -31,7 +31,7 @@ bool vmm_needs_ext_dest_id(const struct plan *p);
  * Leaves 1 (APIC ID, HTT, hypervisor bit, x2APIC, TSC deadline as given), 4, 0xb, 0x1f, 0x80000001
  * (TOPOEXT), 0x80000008 (address bits limited to @plan's when it limits them, core count),
  * 0x8000001d/1e (AMD), 0x40000000.. (KVM: passed through, with KVM_FEATURE_MSI_EXT_DEST_ID where needed)
- * are from the plan; the rest is as supported. Sources: AMD APM vol. 3 appendix E, Intel SDM vol. 2A.
+ * are from the plan; SVM and VMX are hidden; the rest is as supported. Sources: AMD APM vol. 3 appendix E, Intel SDM vol. 2A.
  * Return: 0, -E2BIG (more than VMM_CPUID_MAX).
  */
 int vmm_cpuid_make(const struct plan *p, size_t vcpu, const struct kvm_cpuid_entry2 *supported,

@@ -130,6 +130,19 @@ static uint8_t *find_ram(const struct vmm_memory *m, uint64_t gpa, uint64_t len,
 	return NULL;
 }
 
+/* What is no memory is told by who writes there. */
+static int make_ready(const struct vmm_boot *b, uint64_t gpa, uint64_t len)
+{
+	int r = vmm_memory_ready(b->in->memory, gpa, len);
+
+	if (r == 0 || r == -EFAULT)
+		return 0;
+	cv_fail_errno(b->err, r, "guest memory", "the host has no page for it");
+	cv_error_found(b->err, "none for guest address 0x%llx", (unsigned long long)gpa);
+	cv_error_hint(b->err, "free huge pages on that host node, or a higher limit of the cgroup");
+	return r;
+}
+
 static int file_shrank(const struct vmm_boot *b, const char *name)
 {
 	return cv_fail(b->err, -EIO, CV_EXIT_FAILED, "FILE_CHANGED", name,
@@ -139,6 +152,10 @@ static int file_shrank(const struct vmm_boot *b, const char *name)
 int vmm_boot_copy(const struct vmm_boot *b, int fd, const char *name, uint64_t offset, uint64_t gpa,
 		  uint64_t len)
 {
+	int r = make_ready(b, gpa, len);
+
+	if (r < 0)
+		return r;
 	while (len > 0) {
 		uint64_t piece = 0;
 		uint8_t *host = find_ram(b->in->memory, gpa, len, &piece);
@@ -155,23 +172,28 @@ int vmm_boot_copy(const struct vmm_boot *b, int fd, const char *name, uint64_t o
 	return 0;
 }
 
-static void fill_zeros(const struct vmm_boot *b, uint64_t gpa, uint64_t len)
+static int fill_zeros(const struct vmm_boot *b, uint64_t gpa, uint64_t len)
 {
 	uint64_t piece = 0;
+	int r = make_ready(b, gpa, len);
 
-	for (; len > 0; gpa += piece, len -= piece) {
+	for (; r == 0 && len > 0; gpa += piece, len -= piece) {
 		uint8_t *host = find_ram(b->in->memory, gpa, len, &piece);
 
 		if (!host)
-			return;
+			break;
 		memset(host, 0, piece);
 	}
+	return r;
 }
 
 int vmm_boot_write(const struct vmm_boot *b, uint64_t gpa, const void *data, size_t len)
 {
-	int r = vmm_memory_write(b->in->memory, gpa, data, len);
+	int r = make_ready(b, gpa, len);
 
+	if (r < 0)
+		return r;
+	r = vmm_memory_write(b->in->memory, gpa, data, len);
 	if (r < 0)
 		return cv_fail_errno(b->err, r, b->in->kernel_name,
 				     "no guest memory at 0x%llx for boot data",
@@ -223,7 +245,9 @@ int vmm_boot_place(struct vmm_boot *b, const Elf64_Phdr *part, const char *what)
 			  part->p_filesz);
 	if (r < 0)
 		return r;
-	fill_zeros(b, gpa + part->p_filesz, part->p_memsz - part->p_filesz);
+	r = fill_zeros(b, gpa + part->p_filesz, part->p_memsz - part->p_filesz);
+	if (r < 0)
+		return r;
 	if (gpa + part->p_memsz > b->kernel_end)
 		b->kernel_end = gpa + part->p_memsz;
 	return 0;

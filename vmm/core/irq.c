@@ -19,6 +19,7 @@
 #define PIC_PINS 16
 #define IOAPIC_PINS VMM_GSI_MSI
 #define PIN_ENTRIES (PIC_PINS + IOAPIC_PINS)
+#define CHIPS 3 /* KVM_IRQCHIP_PIC_MASTER, _PIC_SLAVE, _IOAPIC */
 
 /* Intel SDM volume 3 section 11.11.1: 0xfee, destination in bits 19:12. Bit 4: remappable format. */
 #define MSI_BASE 0xfee00000U
@@ -42,7 +43,9 @@ struct route {
 
 struct vmm_irqs {
 	struct vmm_vm_call vm;
-	size_t max; /* MSI routes */
+	size_t max;			 /* MSI routes */
+	struct kvm_irqchip chips[CHIPS]; /* at power-on; when @has_chips */
+	bool has_chips;
 	pthread_mutex_t lock;
 	/* all guarded by @lock */
 	struct route *routes;
@@ -335,6 +338,32 @@ size_t vmm_irq_count(struct vmm_irqs *q)
 	n = q->n_used;
 	pthread_mutex_unlock(&q->lock);
 	return n;
+}
+
+/* ---- the chips ---- */
+
+int vmm_irqs_save(struct vmm_irqs *q)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < CHIPS && r >= 0; i++) {
+		q->chips[i] = (struct kvm_irqchip){ .chip_id = i };
+		r = vmm_vm_call(&q->vm, KVM_GET_IRQCHIP, &q->chips[i]);
+	}
+	q->has_chips = r >= 0;
+	return r < 0 ? r : 0;
+}
+
+int vmm_irqs_restore(struct vmm_irqs *q)
+{
+	int r = q->has_chips ? 0 : -ENODATA;
+
+	for (uint32_t i = 0; i < CHIPS && r >= 0; i++) {
+		struct kvm_irqchip chip = q->chips[i];
+
+		r = vmm_vm_call(&q->vm, KVM_SET_IRQCHIP, &chip);
+	}
+	return r < 0 ? r : 0;
 }
 
 /* ---- level-triggered lines ---- */

@@ -20,6 +20,15 @@ int vmm_irqs_new_on(const struct vmm_vm_call *vm, unsigned int max_routes, struc
 /** vmm_irqs_free() - closes the eventfds. Context: the VM runs no more. */
 void vmm_irqs_free(struct vmm_irqs *q);
 
+/** vmm_irqs_save() - read the PICs and the I/O APIC as they are at power-on. Return: 0, -errno. */
+int vmm_irqs_save(struct vmm_irqs *q);
+/**
+ * vmm_irqs_restore() - the PICs and the I/O APIC as they were saved: what the guest before a reset had
+ * unmasked there raises no vector that the next one does not know
+ * Context: no vCPU runs. Return: 0, -ENODATA (nothing was saved), -errno.
+ */
+int vmm_irqs_restore(struct vmm_irqs *q);
+
 /** struct vmm_msi - as PCI carries it */
 struct vmm_msi {
 	uint64_t address;

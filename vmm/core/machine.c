@@ -18,6 +18,7 @@
 #include "vmm/core/listen.h"
 #include "vmm/core/log.h"
 #include "vmm/core/loop.h"
+#include "vmm/core/memory_lost.h"
 #include "vmm/core/phases.h"
 #include "vmm/core/sandbox.h"
 #include "vmm/core/slots.h"
@@ -25,11 +26,13 @@
 #include "vmm/dev/devices.h"
 #include "vmm/dev/power.h"
 #include "vmm/dev/vfio_device.h"
+#include "vmm/dev/vfio_hypervisor.h"
 
 #define RAM_SLOTS 32   /* pieces of RAM, and BARs: the rest */
 #define SLOT_CONSOLE 1 /* on bus 0 */
 #define SLOT_RNG 2
 #define SOCKETS 4
+#define RESET_VECTOR 0xffff0 /* Intel SDM vol. 3 section 10.1.4, below 1 MiB */
 
 /** struct machine - in the order in which it is made; freed from the end */
 struct machine {
@@ -48,6 +51,7 @@ struct machine {
 	struct vmm_vrng *rng;
 	struct vx_space *space;
 	struct vmm_vfio_device **devices;
+	int announced_fd; /* the hypervisor knows of them; -1 */
 	int kernel_fd, initrd_fd;
 	struct vmm_bytes acpi, smbios;
 	struct vmm_entry entry;
@@ -57,6 +61,7 @@ struct machine {
 	struct vmm_phases phases;
 	bool is_prepared; /* memory filled and mapped for DMA, threads locked in */
 	bool shall_run;	  /* cont was the last thing asked for, not stop */
+	bool was_stopped; /* since it last ran */
 	enum vmm_end end; /* set by a vCPU thread before it defers on_end() */
 	uint32_t end_value;
 	struct cv_error error;
@@ -86,6 +91,15 @@ static int make_vm(struct machine *m, struct cv_error *err)
 	return 0;
 }
 
+static void name_ram(const struct vmm_ram *ram)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "memory of guest node %d from guest address 0x%llx",
+		 ram->guest_node, (unsigned long long)ram->gpa);
+	vmm_lost_name(ram->host, ram->size, name);
+}
+
 static int add_ram(struct machine *m, struct cv_error *err)
 {
 	int r = vmm_memory_make(m->in.plan, &m->memory, err);
@@ -94,6 +108,7 @@ static int add_ram(struct machine *m, struct cv_error *err)
 		const struct vmm_ram *ram = &m->memory.rams[i];
 		int slot = vmm_slots_add(m->slots, ram->gpa, ram->host, ram->size, false);
 
+		name_ram(ram);
 		if (slot < 0)
 			r = cv_fail_errno(err, slot, "KVM_SET_USER_MEMORY_REGION",
 					  "the hypervisor does not take the guest's memory");
@@ -113,6 +128,7 @@ static int make_buses(struct machine *m, struct cv_error *err)
 	}
 	m->has_buses = r == 0;
 	r = r ?: vmm_irqs_new(m->hypervisor.vm_fd, m->hypervisor.max_routes, &m->irqs);
+	r = r ?: vmm_irqs_save(m->irqs);
 	r = r ?: vmm_loop_new(&m->loop);
 	if (r < 0)
 		return cv_fail_errno(err, r, NULL, "cannot make buses, routes and the event loop");
@@ -150,6 +166,29 @@ static void on_device_gone(void *ctx, const char *id, const char *why)
 				 json_pack("{s:s,s:s}", "device", id, "reason", why));
 }
 
+static void withdraw(struct machine *m, const struct vmm_vfio_device *v)
+{
+	struct vmm_vm_call announced = m->hypervisor.system;
+
+	announced.fd = m->announced_fd;
+	for (size_t i = 0; m->announced_fd >= 0 && i < m->in.plan->n_devices; i++)
+		if (m->devices[i] == v)
+			(void)vmm_vfio_withdraw(&announced, m->in.device_fds[i]);
+}
+
+/* The host waits until it is closed: an admin unbinds it, or it was unplugged. */
+static void on_device_wanted(void *ctx, struct vmm_vfio_device *v, const char *id)
+{
+	struct machine *m = ctx;
+
+	vmm_vcpus_pause(m->vcpus);
+	withdraw(m, v);
+	vmm_vfio_device_give_up(v);
+	on_device_gone(m, id, "the host wants it back: given up");
+	if (m->shall_run && m->end == VMM_END_NONE)
+		vmm_vcpus_run(m->vcpus);
+}
+
 static int make_devices(struct machine *m, struct cv_error *err)
 {
 	const struct plan *p = m->in.plan;
@@ -161,6 +200,7 @@ static int make_devices(struct machine *m, struct cv_error *err)
 		.space = m->space,
 		.vm_fd = m->hypervisor.vm_fd,
 		.gone = on_device_gone,
+		.wanted = on_device_wanted,
 		.ctx = m,
 	};
 	int r = 0;
@@ -174,6 +214,22 @@ static int make_devices(struct machine *m, struct cv_error *err)
 					err);
 	}
 	return r;
+}
+
+/* Without it all DMA is taken for coherent, as it is on most hosts. */
+static void announce_devices(struct machine *m)
+{
+	struct vmm_vm_call vm = m->hypervisor.system;
+	int fd;
+
+	if (m->in.plan->n_devices == 0)
+		return;
+	vm.fd = m->hypervisor.vm_fd;
+	fd = vmm_vfio_announce(&vm, m->in.device_fds, m->in.plan->n_devices);
+	if (fd < 0)
+		vmm_log("the hypervisor is not told of the devices: %s: DMA is taken for coherent",
+			strerror(-fd));
+	m->announced_fd = fd < 0 ? -1 : fd;
 }
 
 static int make_all_devices(struct machine *m, struct cv_error *err)
@@ -193,6 +249,8 @@ static int make_all_devices(struct machine *m, struct cv_error *err)
 	r = r ?: vmm_vrng_new(&env, SLOT_RNG, &m->rng, err);
 	r = r ?: make_devices(m, err);
 	r = r ?: vmm_pci_assign(m->pci, err);
+	if (r == 0)
+		announce_devices(m);
 	vmm_phase_end(&m->phases, "devices");
 	return r;
 }
@@ -220,6 +278,10 @@ static int make_tables(struct machine *m, struct cv_error *err)
 	return r < 0 ? cv_fail_errno(err, r, "ACPI", "cannot make the tables of the guest") : 0;
 }
 
+/* Where a kernel that finds no other way to reset jumps to in real mode: mov al, 6; mov dx, 0xcf9;
+ * out dx, al; hlt; jmp to it. */
+static const uint8_t reset_vector[] = { 0xb0, 0x06, 0xba, 0xf9, 0x0c, 0xee, 0xf4, 0xeb, 0xfd };
+
 /* Also after a reset: the guest may have written over all of it. */
 static int load(struct machine *m, struct cv_error *err)
 {
@@ -234,11 +296,14 @@ static int load(struct machine *m, struct cv_error *err)
 		.cmdline = p->cmdline,
 		.rsdp = VMM_ACPI,
 	};
-	int r = vmm_memory_write(&m->memory, VMM_ACPI, m->acpi.data, m->acpi.len);
+	int r = vmm_memory_ready(&m->memory, VMM_ACPI, m->acpi.len);
 
+	r = r ?: vmm_memory_write(&m->memory, VMM_ACPI, m->acpi.data, m->acpi.len);
+	r = r ?: vmm_memory_ready(&m->memory, VMM_SMBIOS, m->smbios.len);
 	r = r ?: vmm_memory_write(&m->memory, VMM_SMBIOS, m->smbios.data, m->smbios.len);
+	r = r ?: vmm_memory_write(&m->memory, RESET_VECTOR, reset_vector, sizeof(reset_vector));
 	if (r < 0)
-		return cv_fail_errno(err, r, "ACPI", "the tables do not fit below 1 MiB");
+		return cv_fail_errno(err, r, "ACPI", "the tables cannot be put below 1 MiB");
 	return vmm_load(&in, &m->entry, err);
 }
 
@@ -329,13 +394,26 @@ static int prepare(struct machine *m, struct cv_error *err)
 	return r;
 }
 
+/* All of them before one of them: they may reach each other, and the memory that is filled next. */
+static void silence_devices(struct machine *m)
+{
+	for (size_t i = 0; m->devices && i < m->in.plan->n_devices; i++)
+		if (m->devices[i])
+			vmm_vfio_device_silence(m->devices[i]);
+}
+
 /* All that the guest had, but its memory. Context: no vCPU runs. */
 static int restart(struct machine *m, struct cv_error *err)
 {
 	int r;
 
+	silence_devices(m);
 	vmm_pci_reset(m->pci);
 	vmm_serial_reset(m->serial);
+	r = vmm_irqs_restore(m->irqs);
+	if (r < 0)
+		return cv_fail_errno(err, r, "KVM_SET_IRQCHIP",
+				     "the interrupt controllers cannot be reset");
 	r = vmm_pci_assign(m->pci, err);
 	r = r ?: load(m, err);
 	return r ?: vmm_vcpus_reset(m->vcpus, err);
@@ -440,6 +518,9 @@ static int op_cont(void *ctx, struct cv_error *err)
 		return r;
 	}
 	m->shall_run = true;
+	if (m->was_stopped)
+		vmm_vcpus_tell_stopped(m->vcpus);
+	m->was_stopped = false;
 	vmm_vcpus_run(m->vcpus);
 	vmm_phase_end(&m->phases, "first instruction");
 	tell(m, "RESUME", NULL);
@@ -454,6 +535,7 @@ static void op_stop(void *ctx)
 		return;
 	m->shall_run = false;
 	vmm_vcpus_pause(m->vcpus);
+	m->was_stopped = true;
 	tell(m, "STOP", NULL);
 }
 
@@ -588,6 +670,8 @@ static void free_machine(struct machine *m)
 		vmm_server_free(m->server);
 	if (m->vcpus)
 		vmm_vcpus_free(m->vcpus);
+	silence_devices(m);
+	cv_cleanup_close(&m->announced_fd);
 	for (size_t i = 0; m->devices && i < m->in.plan->n_devices; i++)
 		if (m->devices[i])
 			vmm_vfio_device_free(m->devices[i]);
@@ -614,6 +698,8 @@ static void free_machine(struct machine *m)
 	}
 	if (m->slots)
 		vmm_slots_free(m->slots);
+	for (size_t i = 0; i < m->memory.n; i++)
+		vmm_lost_forget(m->memory.rams[i].host);
 	vmm_memory_done(&m->memory);
 	vmm_hypervisor_done(&m->hypervisor);
 	vmm_bytes_done(&m->acpi);
@@ -630,10 +716,14 @@ int vmm_machine_main(const struct vmm_machine_input *in, struct cv_error *err)
 		.hypervisor = { .fd = -1, .vm_fd = -1 },
 		.kernel_fd = -1,
 		.initrd_fd = -1,
+		.announced_fd = -1,
 		.phases.last = in->start_us,
 	};
-	int r = make_machine(&m, err);
+	int r = vmm_lost_catch();
 
+	if (r < 0)
+		return cv_fail_errno(err, r, "SIGBUS", "cannot be caught");
+	r = make_machine(&m, err);
 	if (r == 0) {
 		r = vmm_loop_run(m.loop);
 		if (r < 0 && m.error.err)

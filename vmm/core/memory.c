@@ -155,6 +155,18 @@ void vmm_memory_done(struct vmm_memory *m)
 	*m = (struct vmm_memory){ 0 };
 }
 
+/* The pages of a node are promised, and can yet be missing: a cgroup's limit, a pool that shrank. */
+static int populate(void *at, uint64_t size)
+{
+	while (madvise(at, size, MADV_POPULATE_WRITE) < 0) {
+		if (errno == EINTR || errno == EAGAIN)
+			continue;
+		/* a page that cannot be had is a bus error to who touches it, and so told here */
+		return errno == EFAULT ? -ENOMEM : -errno;
+	}
+	return 0;
+}
+
 int vmm_memory_fill(const struct vmm_memory *m, size_t node, unsigned int part, unsigned int parts)
 {
 	uint64_t page = m->page_sizes[node], pages = m->sizes[node] / page;
@@ -162,14 +174,7 @@ int vmm_memory_fill(const struct vmm_memory *m, size_t node, unsigned int part, 
 
 	if (from == to)
 		return 0;
-	while (madvise((uint8_t *)m->maps[node] + from * page, (to - from) * page,
-		       MADV_POPULATE_WRITE) < 0) {
-		if (errno == EINTR || errno == EAGAIN)
-			continue;
-		/* a page that cannot be had is a bus error to who touches it, and so told here */
-		return errno == EFAULT ? -ENOMEM : -errno;
-	}
-	return 0;
+	return populate((uint8_t *)m->maps[node] + from * page, (to - from) * page);
 }
 
 /* ---- access ---- */
@@ -233,6 +238,38 @@ static int copy(const struct vmm_memory *m, uint64_t gpa, uint8_t *data, uint64_
 		memcpy(is_write ? host : data, is_write ? data : host, n);
 		gpa += n;
 		data += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Whole pages of the file: pieces begin and end with one. */
+static int ready_piece(const struct vmm_memory *m, const struct vmm_ram *r, uint64_t offset,
+		       uint64_t len)
+{
+	size_t node = (size_t)r->guest_node;
+	uint64_t page, from;
+
+	if (node >= m->n_nodes)
+		return 0; /* made by hand: no pages of ours */
+	page = m->page_sizes[node];
+	from = (r->offset + offset) & ~(page - 1);
+	return populate((uint8_t *)m->maps[node] + from,
+			((r->offset + offset + len + page - 1) & ~(page - 1)) - from);
+}
+
+int vmm_memory_ready(const struct vmm_memory *m, uint64_t gpa, uint64_t len)
+{
+	if (!is_all_ram(m, gpa, len))
+		return -EFAULT;
+	while (len > 0) {
+		const struct vmm_ram *p = find_piece(m, gpa);
+		uint64_t there = p->size - (gpa - p->gpa), n = len < there ? len : there;
+		int r = ready_piece(m, p, gpa - p->gpa, n);
+
+		if (r < 0)
+			return r;
+		gpa += n;
 		len -= n;
 	}
 	return 0;

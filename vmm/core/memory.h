@@ -52,6 +52,13 @@ void vmm_memory_done(struct vmm_memory *m);
  * Return: a pointer, NULL.
  */
 void *vmm_memory_at(const struct vmm_memory *m, uint64_t gpa, uint64_t len);
+/**
+ * vmm_memory_ready() - the pages of [@gpa, @gpa + @len) are there: what is written next to it is no bus
+ * error
+ * Context: before vmm_memory_fill(); afterwards it changes nothing.
+ * Return: 0, -ENOMEM (the host node has no page left), -EFAULT (not all of it is RAM), -errno.
+ */
+int vmm_memory_ready(const struct vmm_memory *m, uint64_t gpa, uint64_t len);
 /** vmm_memory_write(), vmm_memory_read() - across pieces. Return: 0, -EFAULT (not all of it is RAM). */
 int vmm_memory_write(const struct vmm_memory *m, uint64_t gpa, const void *data, uint64_t len);
 int vmm_memory_read(const struct vmm_memory *m, uint64_t gpa, void *data, uint64_t len);

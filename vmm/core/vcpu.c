@@ -30,13 +30,14 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool has_thread;
-	struct vmm_power_on power_on;
+	struct kvm_lapic_state lapic; /* at power-on */
 	struct vmm_vcpu_stats stats; /* written by its thread, read by any: torn reads do no harm */
 };
 
 struct vmm_vcpus {
 	struct vmm_vcpus_input in;
 	struct vcpu *v;
+	struct vmm_power_on power_on;
 	pid_t *tids;
 	size_t n;
 	pthread_mutex_t lock;
@@ -168,6 +169,14 @@ static void *vcpu_thread(void *arg)
 
 /* ---- making them ---- */
 
+static struct vmm_vm_call call_of(const struct vcpu *c)
+{
+	struct vmm_vm_call call = c->all->in.hypervisor->system;
+
+	call.fd = c->fd;
+	return call;
+}
+
 static int fail_vcpu(size_t number, int r, const char *what, struct cv_error *err)
 {
 	char object[32];
@@ -194,6 +203,18 @@ static int set_cpuid(const struct vmm_vcpus *v, struct vcpu *c, struct cv_error 
 	return 0;
 }
 
+/* What all have in common is read from the first, while it is as it was made. */
+static int begin_vcpu(struct vmm_vcpus *v, struct vcpu *c, struct cv_error *err)
+{
+	const struct vmm_vm_call call = call_of(c);
+	int r = vmm_state_begin(&call, &c->lapic, err);
+
+	if (r < 0 || c->number > 0)
+		return r;
+	r = vmm_state_save(&v->in.hypervisor->system, &call, &v->power_on, err);
+	return r ?: vmm_state_enter(&call, &v->power_on, v->in.entry, err);
+}
+
 /* KVM takes the vCPU's id as its APIC ID (api.rst 4.7). */
 static int make_vcpu(struct vmm_vcpus *v, size_t number, struct cv_error *err)
 {
@@ -210,13 +231,10 @@ static int make_vcpu(struct vmm_vcpus *v, size_t number, struct cv_error *err)
 		return fail_vcpu(number, -errno, "its shared page cannot be mapped", err);
 	}
 	r = set_cpuid(v, c, err);
-	r = r ?: vmm_state_begin(c->fd, &c->power_on, err);
-	if (r == 0 && number == 0)
-		r = vmm_state_enter(c->fd, v->in.entry, err);
-	return r;
+	return r ?: begin_vcpu(v, c, err);
 }
 
-/* The threads take no signals but the kick: all others are the main thread's. */
+/* The threads take the kick and what they do wrong: all other signals are the main thread's. */
 static int start_thread(struct vcpu *c, struct cv_error *err)
 {
 	sigset_t all, old;
@@ -224,6 +242,8 @@ static int start_thread(struct vcpu *c, struct cv_error *err)
 
 	sigfillset(&all);
 	sigdelset(&all, KICK_SIGNAL);
+	sigdelset(&all,
+		  SIGBUS); /* the thread's own fault: blocked, it would end the process silently */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = pthread_create(&c->thread, NULL, vcpu_thread, c);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -350,13 +370,27 @@ int vmm_vcpus_reset(struct vmm_vcpus *v, struct cv_error *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < v->n && r == 0; i++)
-		r = vmm_state_reset(v->v[i].fd, &v->v[i].power_on, i == 0, err);
-	r = r ?: vmm_state_enter(v->v[0].fd, v->in.entry, err);
+	for (size_t i = 0; i < v->n && r == 0; i++) {
+		const struct vmm_vm_call call = call_of(&v->v[i]);
+
+		r = vmm_state_reset(&call, &v->power_on, &v->v[i].lapic, i == 0, err);
+		if (r == 0 && i == 0)
+			r = vmm_state_enter(&call, &v->power_on, v->in.entry, err);
+	}
 	pthread_mutex_lock(&v->lock);
 	v->has_ended = false;
 	pthread_mutex_unlock(&v->lock);
 	return r;
+}
+
+/* A guest without a paravirtual clock has nothing to be told: -EINVAL. */
+void vmm_vcpus_tell_stopped(struct vmm_vcpus *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		const struct vmm_vm_call call = call_of(&v->v[i]);
+
+		(void)vmm_vm_call(&call, KVM_KVMCLOCK_CTRL, NULL);
+	}
 }
 
 const pid_t *vmm_vcpus_tids(const struct vmm_vcpus *v, size_t *ret_n)
@@ -390,6 +424,7 @@ void vmm_vcpus_free(struct vmm_vcpus *v)
 	pthread_cond_destroy(&v->changed);
 	pthread_cond_destroy(&v->idle);
 	pthread_mutex_destroy(&v->lock);
+	vmm_power_on_done(&v->power_on);
 	free(v->tids);
 	free(v->v);
 	free(v);

@@ -42,7 +42,8 @@ struct vmm_vcpus_input {
 /**
  * vmm_vcpus_new() - descriptors, CPUID, MSRs and registers, and a thread for each, waiting (paused)
  * Guarantees: at most 4 ioctls per vCPU before its first KVM_RUN beside vCPU 0's registers
- * (KVM_CREATE_VCPU, KVM_SET_CPUID2, and mmap): the rest is the hypervisor's reset state.
+ * (KVM_CREATE_VCPU, KVM_SET_CPUID2, KVM_SET_MSRS, KVM_GET_LAPIC): the rest is the hypervisor's reset
+ * state, which is read from vCPU 0 once.
  */
 int vmm_vcpus_new(const struct vmm_vcpus_input *in, struct vmm_vcpus **ret, struct cv_error *err);
 /** vmm_vcpus_free() - ends all threads. */
@@ -60,6 +61,12 @@ bool vmm_vcpus_are_running(const struct vmm_vcpus *v);
 int vmm_vcpus_each(struct vmm_vcpus *v, int (*fn)(void *ctx, size_t vcpu), void *ctx);
 /** vmm_vcpus_reset() - all to power-on, vCPU 0 to @entry; they stay paused. */
 int vmm_vcpus_reset(struct vmm_vcpus *v, struct cv_error *err);
+/**
+ * vmm_vcpus_tell_stopped() - the guest's watchdogs are told that time went by without it
+ * (Documentation/virt/kvm/api.rst 4.70, KVM_KVMCLOCK_CTRL)
+ * Context: they are paused; before vmm_vcpus_run() after a stop.
+ */
+void vmm_vcpus_tell_stopped(struct vmm_vcpus *v);
 void vmm_vcpus_stats(const struct vmm_vcpus *v, size_t vcpu, struct vmm_vcpu_stats *ret);
 
 #endif

@@ -118,6 +118,12 @@ static const char *reason_name(uint32_t reason)
 	return "an exit that this VMM does not handle";
 }
 
+static void log_segment(size_t vcpu, const char *name, const struct kvm_segment *g)
+{
+	vmm_log("vCPU %zu: %s %04x base %llx limit %x type %x dpl %u present %u", vcpu, name,
+		g->selector, g->base, g->limit, g->type, g->dpl, g->present);
+}
+
 static void log_registers(size_t vcpu, int fd)
 {
 	struct kvm_regs r;
@@ -127,20 +133,45 @@ static void log_registers(size_t vcpu, int fd)
 		return;
 	vmm_log("vCPU %zu: rip %llx rsp %llx rflags %llx rax %llx rbx %llx rcx %llx rdx %llx", vcpu,
 		r.rip, r.rsp, r.rflags, r.rax, r.rbx, r.rcx, r.rdx);
-	vmm_log("vCPU %zu: cr0 %llx cr2 %llx cr3 %llx cr4 %llx efer %llx cs %x base %llx", vcpu,
-		s.cr0, s.cr2, s.cr3, s.cr4, s.efer, s.cs.selector, s.cs.base);
+	vmm_log("vCPU %zu: rsi %llx rdi %llx rbp %llx r8 %llx r9 %llx r10 %llx r11 %llx r12 %llx "
+		"r13 %llx r14 %llx r15 %llx",
+		vcpu, r.rsi, r.rdi, r.rbp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15);
+	vmm_log("vCPU %zu: cr0 %llx cr2 %llx cr3 %llx cr4 %llx cr8 %llx efer %llx apic base %llx",
+		vcpu, s.cr0, s.cr2, s.cr3, s.cr4, s.cr8, s.efer, s.apic_base);
+	log_segment(vcpu, "cs", &s.cs);
+	log_segment(vcpu, "ss", &s.ss);
+	log_segment(vcpu, "tr", &s.tr);
+	vmm_log("vCPU %zu: gdt %llx-%x idt %llx-%x", vcpu, s.gdt.base, s.gdt.limit, s.idt.base,
+		s.idt.limit);
+}
+
+/* What comes with it depends on the suberror: an instruction's bytes, an event that was being delivered. */
+static void log_internal(size_t vcpu, const struct kvm_run *run)
+{
+	uint32_t n = run->internal.ndata;
+
+	vmm_log("vCPU %zu: %s, suberror %u", vcpu, reason_name(run->exit_reason),
+		run->internal.suberror);
+	for (uint32_t i = 0; i < n && i < CV_ARRAY_SIZE(run->internal.data); i++)
+		vmm_log("vCPU %zu: data %u: %016llx", vcpu, i, run->internal.data[i]);
+}
+
+static const char *hint(int error)
+{
+	return error == EFAULT ? ": memory or a BAR of the guest is not there any more, or it runs "
+				 "where only a device is"
+			       : "";
 }
 
 void vmm_exit_explain(size_t vcpu, int vcpu_fd, const struct kvm_run *run, int error)
 {
 	if (!run)
-		vmm_log("vCPU %zu: KVM_RUN failed: %s", vcpu, strerror(error));
+		vmm_log("vCPU %zu: KVM_RUN failed: %s%s", vcpu, strerror(error), hint(error));
 	else if (run->exit_reason == KVM_EXIT_FAIL_ENTRY)
 		vmm_log("vCPU %zu: %s, reason 0x%llx", vcpu, reason_name(run->exit_reason),
 			run->fail_entry.hardware_entry_failure_reason);
 	else if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR)
-		vmm_log("vCPU %zu: %s, suberror %u", vcpu, reason_name(run->exit_reason),
-			run->internal.suberror);
+		log_internal(vcpu, run);
 	else
 		vmm_log("vCPU %zu: %s (exit %u)", vcpu, reason_name(run->exit_reason),
 			run->exit_reason);

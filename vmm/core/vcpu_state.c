@@ -3,8 +3,9 @@
 
 #include <asm/kvm_para.h>
 #include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "base/cleanup.h"
 
@@ -17,83 +18,195 @@
 #define EFER_LME (1ULL << 8)
 #define EFER_LMA (1ULL << 10)
 #define RFLAGS_ONE 2ULL
+#define XCR0_POWER_ON 1ULL /* x87 (AMD64 APM vol. 2 section 11.5.2) */
 
 /* Model-specific registers (Intel SDM vol. 4, AMD64 APM vol. 2 appendix A). */
 #define MSR_TSC 0x10
-#define MSR_APICBASE 0x1b
-#define MSR_SYSENTER_CS 0x174
-#define MSR_SYSENTER_ESP 0x175
-#define MSR_SYSENTER_EIP 0x176
+#define MSR_APICBASE_FIRST (1U << 8)
 #define MSR_PAT 0x277
+#define MSR_MTRR_PHYS 0x200 /* and 15 more */
+#define MSR_MTRR_PHYS_LAST 0x20f
+#define MSR_MTRR_FIX64K 0x250
+#define MSR_MTRR_FIX16K 0x258 /* and 1 more */
+#define MSR_MTRR_FIX4K 0x268  /* and 7 more */
 #define MSR_MTRR_DEF_TYPE 0x2ff
 #define MSR_TSC_DEADLINE 0x6e0
-#define MSR_STAR 0xc0000081
-#define MSR_LSTAR 0xc0000082
-#define MSR_CSTAR 0xc0000083
-#define MSR_SYSCALL_MASK 0xc0000084
-#define MSR_KERNEL_GS_BASE 0xc0000102
+/* Hyper-V's: no guest is told of them, and one is the number of the vCPU. */
+#define MSR_HYPERV 0x40000000
+#define MSR_HYPERV_LAST 0x40000fff
 
-#define PAT_DEFAULT 0x0007040600070406ULL
 #define MTRR_ENABLED_WB \
 	0x806 /* ranges off, default write-back: without it Linux turns the PAT off */
+
+#define INDEXES_MAX 1024 /* that a hypervisor may name */
+#define EXTRA_MAX 32
+#define MSRS_AT_ONCE 128   /* KVM takes 255 at most */
+#define XSAVE_MAX 16384	   /* a hypervisor reads as much as the guest may have: 11 KiB with AMX */
+#define XSAVE_FEATURES 512 /* offset of XSTATE_BV (AMD64 APM vol. 2 section 11.5.3) */
+#define XSAVE_MXCSR 24
+#define FCW_POWER_ON 0x37f
+#define MXCSR_POWER_ON 0x1f80
 
 /** struct msrs - struct kvm_msrs with room */
 struct msrs {
 	struct kvm_msrs head;
-	struct kvm_msr_entry entries[24];
+	struct kvm_msr_entry entries[MSRS_AT_ONCE];
 };
 
 static const struct kvm_msr_entry begin_msrs[] = {
 	{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WB },
 };
 
-/* What a guest has set and the next one must not find: above all addresses that KVM writes to. */
-static const struct kvm_msr_entry reset_msrs[] = {
-	{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WB },
-	{ .index = MSR_PAT, .data = PAT_DEFAULT },
-	{ .index = MSR_SYSENTER_CS },
-	{ .index = MSR_SYSENTER_ESP },
-	{ .index = MSR_SYSENTER_EIP },
-	{ .index = MSR_STAR },
-	{ .index = MSR_LSTAR },
-	{ .index = MSR_CSTAR },
-	{ .index = MSR_SYSCALL_MASK },
-	{ .index = MSR_KERNEL_GS_BASE },
-	{ .index = MSR_TSC_DEADLINE },
-	{ .index = MSR_KVM_SYSTEM_TIME_NEW },
-	{ .index = MSR_KVM_WALL_CLOCK_NEW },
-	{ .index = MSR_KVM_ASYNC_PF_EN },
-	{ .index = MSR_KVM_STEAL_TIME },
-	{ .index = MSR_KVM_PV_EOI_EN },
+/* What a guest sets and a hypervisor may not name: above all addresses that KVM writes to. */
+static const uint32_t extra_msrs[] = {
+	MSR_PAT,
+	MSR_MTRR_DEF_TYPE,
+	MSR_MTRR_FIX64K,
+	MSR_MTRR_FIX16K,
+	MSR_MTRR_FIX16K + 1,
+	MSR_MTRR_FIX4K,
+	MSR_MTRR_FIX4K + 1,
+	MSR_MTRR_FIX4K + 2,
+	MSR_MTRR_FIX4K + 3,
+	MSR_MTRR_FIX4K + 4,
+	MSR_MTRR_FIX4K + 5,
+	MSR_MTRR_FIX4K + 6,
+	MSR_MTRR_FIX4K + 7,
+	MSR_TSC_DEADLINE,
+	MSR_KVM_SYSTEM_TIME_NEW,
+	MSR_KVM_WALL_CLOCK_NEW,
+	MSR_KVM_ASYNC_PF_EN,
+	MSR_KVM_STEAL_TIME,
+	MSR_KVM_PV_EOI_EN,
 };
 
-/* An MSR that this hypervisor does not have is left out: the rest follows. */
-static int set_msrs(int fd, const struct kvm_msr_entry *list, size_t n)
+/* ---- model-specific registers ---- */
+
+static size_t batch(struct msrs *m, const struct kvm_msr_entry *list, size_t left)
 {
-	size_t done = 0;
+	size_t n = left < MSRS_AT_ONCE ? left : MSRS_AT_ONCE;
 
-	while (done < n) {
-		struct msrs m = { .head.nmsrs = (uint32_t)(n - done) };
-		int r;
+	m->head = (struct kvm_msrs){ .nmsrs = (uint32_t)n };
+	memcpy(m->entries, list, n * sizeof(*list));
+	return n;
+}
 
-		memcpy(m.entries, &list[done], (n - done) * sizeof(*list));
-		r = ioctl(fd, KVM_SET_MSRS, &m);
+/* An MSR that this hypervisor does not have is left out: the rest follows. */
+static int set_msrs(const struct vmm_vm_call *vcpu, const struct kvm_msr_entry *list, size_t n)
+{
+	struct msrs m;
+
+	for (size_t done = 0; done < n;) {
+		size_t wanted = batch(&m, &list[done], n - done);
+		int r = vmm_vm_call(vcpu, KVM_SET_MSRS, &m);
+
 		if (r < 0)
-			return -errno;
-		done += (size_t)r < n - done ? (size_t)r + 1 : (size_t)r;
+			return r;
+		done += (size_t)r < wanted ? (size_t)r + 1 : wanted;
 	}
 	return 0;
 }
 
-int vmm_state_begin(int vcpu_fd, struct vmm_power_on *ret, struct cv_error *err)
+/* Those that cannot be read leave the list. */
+static int get_msrs(const struct vmm_vm_call *vcpu, struct kvm_msr_entry *list, size_t *n)
 {
-	int r = set_msrs(vcpu_fd, begin_msrs, CV_ARRAY_SIZE(begin_msrs));
+	size_t kept = 0;
+	struct msrs m;
+
+	for (size_t done = 0; done < *n;) {
+		size_t wanted = batch(&m, &list[done], *n - done);
+		int r = vmm_vm_call(vcpu, KVM_GET_MSRS, &m);
+
+		if (r < 0)
+			return r;
+		memcpy(&list[kept], m.entries, (size_t)r * sizeof(*list));
+		kept += (size_t)r;
+		done += (size_t)r < wanted ? (size_t)r + 1 : wanted;
+	}
+	*n = kept;
+	return 0;
+}
+
+static bool is_kept_out(uint32_t index)
+{
+	return index == MSR_TSC || (index >= MSR_HYPERV && index <= MSR_HYPERV_LAST);
+}
+
+static bool is_listed(const struct kvm_msr_list *list, uint32_t index)
+{
+	for (uint32_t i = 0; i < list->nmsrs; i++)
+		if (list->indices[i] == index)
+			return true;
+	return false;
+}
+
+/* What the hypervisor names, and the rest of what is known here; once each. */
+static size_t name_msrs(const struct kvm_msr_list *list, struct kvm_msr_entry *to)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < list->nmsrs; i++)
+		if (!is_kept_out(list->indices[i]))
+			to[n++].index = list->indices[i];
+	for (uint32_t i = MSR_MTRR_PHYS; i <= MSR_MTRR_PHYS_LAST; i++)
+		if (!is_listed(list, i))
+			to[n++].index = i;
+	for (size_t i = 0; i < CV_ARRAY_SIZE(extra_msrs); i++)
+		if (!is_listed(list, extra_msrs[i]))
+			to[n++].index = extra_msrs[i];
+	return n;
+}
+
+static int save_msrs(const struct vmm_vm_call *system, const struct vmm_vm_call *vcpu,
+		     struct vmm_power_on *p)
+{
+	_cleanup_free_ struct kvm_msr_list *list = calloc(
+		1, sizeof(*list) + INDEXES_MAX * sizeof(list->indices[0]));
+	int r;
+
+	p->msrs = calloc(INDEXES_MAX + EXTRA_MAX + MSR_MTRR_PHYS_LAST - MSR_MTRR_PHYS + 1,
+			 sizeof(*p->msrs));
+	if (!list || !p->msrs)
+		return -ENOMEM;
+	list->nmsrs = INDEXES_MAX;
+	r = vmm_vm_call(system, KVM_GET_MSR_INDEX_LIST, list);
+	if (r < 0)
+		return r;
+	p->n_msrs = name_msrs(list, p->msrs);
+	return get_msrs(vcpu, p->msrs, &p->n_msrs);
+}
+
+/* ---- a new vCPU ---- */
+
+int vmm_state_begin(const struct vmm_vm_call *vcpu, struct kvm_lapic_state *ret,
+		    struct cv_error *err)
+{
+	int r = set_msrs(vcpu, begin_msrs, CV_ARRAY_SIZE(begin_msrs));
 
 	if (r < 0)
 		return cv_fail_errno(err, r, "KVM_SET_MSRS", "cannot set the memory types");
-	if (ioctl(vcpu_fd, KVM_GET_LAPIC, &ret->lapic) < 0)
-		return cv_fail_errno(err, -errno, "KVM_GET_LAPIC", "cannot read the local APIC");
-	return 0;
+	r = vmm_vm_call(vcpu, KVM_GET_LAPIC, ret);
+	return r < 0 ? cv_fail_errno(err, r, "KVM_GET_LAPIC", "cannot read the local APIC") : 0;
+}
+
+int vmm_state_save(const struct vmm_vm_call *system, const struct vmm_vm_call *vcpu,
+		   struct vmm_power_on *ret, struct cv_error *err)
+{
+	int r = vmm_vm_call(vcpu, KVM_GET_SREGS, &ret->sregs);
+
+	if (r < 0)
+		return cv_fail_errno(err, r, "KVM_GET_SREGS", "cannot read registers");
+	r = save_msrs(system, vcpu, ret);
+	if (r >= 0)
+		return 0;
+	vmm_power_on_done(ret);
+	return cv_fail_errno(err, r, "KVM_GET_MSRS", "cannot read registers for a reset");
+}
+
+void vmm_power_on_done(struct vmm_power_on *p)
+{
+	free(p->msrs);
+	*p = (struct vmm_power_on){ 0 };
 }
 
 /* ---- the first instruction ---- */
@@ -138,7 +251,8 @@ static void set_control(struct kvm_sregs *s, const struct vmm_entry *e)
 	s->efer = EFER_LME | EFER_LMA;
 }
 
-int vmm_state_enter(int vcpu_fd, const struct vmm_entry *e, struct cv_error *err)
+int vmm_state_enter(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p,
+		    const struct vmm_entry *e, struct cv_error *err)
 {
 	struct kvm_regs regs = {
 		.rip = e->rip,
@@ -147,60 +261,122 @@ int vmm_state_enter(int vcpu_fd, const struct vmm_entry *e, struct cv_error *err
 		.rsi = e->rsi,
 		.rflags = RFLAGS_ONE,
 	};
-	struct kvm_sregs s;
+	struct kvm_sregs s = p->sregs;
+	int r;
 
-	if (ioctl(vcpu_fd, KVM_GET_SREGS, &s) < 0)
-		return cv_fail_errno(err, -errno, "KVM_GET_SREGS", "cannot read registers");
 	set_segments(&s, e);
 	set_control(&s, e);
-	if (ioctl(vcpu_fd, KVM_SET_SREGS, &s) < 0)
-		return cv_fail_errno(err, -errno, "KVM_SET_SREGS", "cannot set registers");
-	if (ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
-		return cv_fail_errno(err, -errno, "KVM_SET_REGS", "cannot set registers");
-	return 0;
+	r = vmm_vm_call(vcpu, KVM_SET_SREGS, &s);
+	if (r < 0)
+		return cv_fail_errno(err, r, "KVM_SET_SREGS", "cannot set registers");
+	r = vmm_vm_call(vcpu, KVM_SET_REGS, &regs);
+	return r < 0 ? cv_fail_errno(err, r, "KVM_SET_REGS", "cannot set registers") : 0;
 }
 
 /* ---- reset ---- */
 
-/* Exceptions and interrupts that were on their way are forgotten. */
-static int drop_events(int fd)
+/** struct resetting - one vCPU's */
+struct resetting {
+	const struct vmm_vm_call *vcpu;
+	const struct vmm_power_on *p;
+	const struct kvm_lapic_state *lapic;
+	bool is_first;
+};
+
+/* Exceptions and interrupts that were on their way are forgotten; system management mode is left. */
+static int drop_events(const struct resetting *r)
 {
 	struct kvm_vcpu_events e = { .flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
-					      KVM_VCPUEVENT_VALID_SHADOW };
+					      KVM_VCPUEVENT_VALID_SHADOW |
+					      KVM_VCPUEVENT_VALID_SMM };
+
+	return vmm_vm_call(r->vcpu, KVM_SET_VCPU_EVENTS, &e);
+}
+
+static int reset_registers(const struct resetting *r)
+{
+	struct kvm_sregs s = r->p->sregs;
+
+	s.apic_base &= ~(uint64_t)MSR_APICBASE_FIRST;
+	if (r->is_first)
+		s.apic_base |= MSR_APICBASE_FIRST;
+	return vmm_vm_call(r->vcpu, KVM_SET_SREGS, &s);
+}
+
+static int reset_lapic(const struct resetting *r)
+{
+	struct kvm_lapic_state lapic = *r->lapic;
+
+	return vmm_vm_call(r->vcpu, KVM_SET_LAPIC, &lapic);
+}
+
+/* A CPU without XSAVE has no XCR0. */
+static int reset_xcrs(const struct resetting *r)
+{
+	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs[0].value = XCR0_POWER_ON };
+	int err = vmm_vm_call(r->vcpu, KVM_SET_XCRS, &x);
+
+	return err == -EINVAL ? 0 : err;
+}
+
+/* Every component in its initial state: none is said to be there. */
+static int reset_fpu(const struct resetting *r)
+{
+	_cleanup_free_ uint8_t *image = calloc(1, XSAVE_MAX);
+	const uint16_t fcw = FCW_POWER_ON;
+	const uint32_t mxcsr = MXCSR_POWER_ON;
+
+	if (!image)
+		return -ENOMEM;
+	memcpy(image, &fcw, sizeof(fcw));
+	memcpy(&image[XSAVE_MXCSR], &mxcsr, sizeof(mxcsr));
+	return vmm_vm_call(r->vcpu, KVM_SET_XSAVE, image);
+}
+
+static int reset_msrs(const struct resetting *r)
+{
+	return set_msrs(r->vcpu, r->p->msrs, r->p->n_msrs);
+}
+
+static int reset_debug(const struct resetting *r)
+{
 	struct kvm_debugregs d = { .dr6 = 0xffff0ff0, .dr7 = 0x400 };
-	struct kvm_fpu f = { .fcw = 0x37f, .mxcsr = 0x1f80 };
 
-	if (ioctl(fd, KVM_SET_VCPU_EVENTS, &e) < 0 || ioctl(fd, KVM_SET_DEBUGREGS, &d) < 0 ||
-	    ioctl(fd, KVM_SET_FPU, &f) < 0)
-		return -errno;
-	return 0;
+	return vmm_vm_call(r->vcpu, KVM_SET_DEBUGREGS, &d);
 }
 
-/* x2APIC mode is left before the state of the power-on APIC can be set (AMD64 APM vol. 2 section 16.9). */
-static int reset_apic(int fd, const struct vmm_power_on *p, bool is_first)
+static int reset_running(const struct resetting *r)
 {
-	struct kvm_lapic_state lapic = p->lapic;
-	struct kvm_sregs s;
+	struct kvm_mp_state mp = { .mp_state = r->is_first ? KVM_MP_STATE_RUNNABLE
+							   : KVM_MP_STATE_UNINITIALIZED };
 
-	if (ioctl(fd, KVM_GET_SREGS, &s) < 0)
-		return -errno;
-	s.apic_base = 0xfee00000 | 1U << 11 | (is_first ? 1U << 8 : 0);
-	s.cr8 = 0;
-	memset(s.interrupt_bitmap, 0, sizeof(s.interrupt_bitmap));
-	if (ioctl(fd, KVM_SET_SREGS, &s) < 0 || ioctl(fd, KVM_SET_LAPIC, &lapic) < 0)
-		return -errno;
-	return 0;
+	return vmm_vm_call(r->vcpu, KVM_SET_MP_STATE, &mp);
 }
 
-int vmm_state_reset(int vcpu_fd, const struct vmm_power_on *p, bool is_first, struct cv_error *err)
-{
-	struct kvm_mp_state mp = { .mp_state = is_first ? KVM_MP_STATE_RUNNABLE
-							: KVM_MP_STATE_UNINITIALIZED };
-	int r = drop_events(vcpu_fd);
+/* The order: x2APIC mode is left (a register of KVM_SET_SREGS) before the APIC of power-on can be set
+ * (AMD64 APM vol. 2 section 16.9), its timer's mode is set before its deadline, and nothing may run
+ * before all is set. */
+static const struct {
+	const char *name;
+	int (*reset)(const struct resetting *r);
+} resets[] = {
+	{ "KVM_SET_VCPU_EVENTS", drop_events }, { "KVM_SET_SREGS", reset_registers },
+	{ "KVM_SET_LAPIC", reset_lapic },	{ "KVM_SET_XCRS", reset_xcrs },
+	{ "KVM_SET_XSAVE", reset_fpu },		{ "KVM_SET_MSRS", reset_msrs },
+	{ "KVM_SET_DEBUGREGS", reset_debug },	{ "KVM_SET_MP_STATE", reset_running },
+};
 
-	r = r ?: reset_apic(vcpu_fd, p, is_first);
-	r = r ?: set_msrs(vcpu_fd, reset_msrs, CV_ARRAY_SIZE(reset_msrs));
-	if (r == 0 && ioctl(vcpu_fd, KVM_SET_MP_STATE, &mp) < 0)
-		r = -errno;
-	return r < 0 ? cv_fail_errno(err, r, "vCPU", "cannot be reset") : 0;
+int vmm_state_reset(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p,
+		    const struct kvm_lapic_state *lapic, bool is_first, struct cv_error *err)
+{
+	const struct resetting one = { vcpu, p, lapic, is_first };
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(resets); i++) {
+		int r = resets[i].reset(&one);
+
+		if (r < 0)
+			return cv_fail_errno(err, r, resets[i].name,
+					     "a vCPU cannot be brought back to power-on");
+	}
+	return 0;
 }

@@ -4,20 +4,43 @@
 #define CARVE_VMM_VCPU_STATE_H
 
 #include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 #include "vmm/boot/loader.h"
+#include "vmm/core/vm_call.h"
 
-/** struct vmm_power_on - what a reset brings back */
+/** struct vmm_power_on - what a reset brings back in every vCPU; read from the first, zeroed before use */
 struct vmm_power_on {
-	struct kvm_lapic_state lapic;
+	struct kvm_sregs sregs;
+	struct kvm_msr_entry *msrs;
+	size_t n_msrs;
 };
 
-/** vmm_state_begin() - a new vCPU: memory types, and what a reset will need. Return: 0, -errno. */
-int vmm_state_begin(int vcpu_fd, struct vmm_power_on *ret, struct cv_error *err);
-/** vmm_state_enter() - vCPU 0 begins at @e. Return: 0, -errno. */
-int vmm_state_enter(int vcpu_fd, const struct vmm_entry *e, struct cv_error *err);
-/** vmm_state_reset() - back to power-on; @is_first: it runs, else it waits for INIT and SIPI. */
-int vmm_state_reset(int vcpu_fd, const struct vmm_power_on *p, bool is_first, struct cv_error *err);
+/**
+ * vmm_state_begin() - a new vCPU, after its CPUID: memory types, and its local APIC for a reset
+ * @vcpu: its descriptor
+ * Return: 0, -errno.
+ */
+int vmm_state_begin(const struct vmm_vm_call *vcpu, struct kvm_lapic_state *ret,
+		    struct cv_error *err);
+/**
+ * vmm_state_save() - what all vCPUs have at power-on, read from the first before it is told where to begin
+ * @system: the hypervisor's descriptor
+ * Return: 0 with @ret owned: vmm_power_on_done(); -errno.
+ */
+int vmm_state_save(const struct vmm_vm_call *system, const struct vmm_vm_call *vcpu,
+		   struct vmm_power_on *ret, struct cv_error *err);
+void vmm_power_on_done(struct vmm_power_on *p);
+/** vmm_state_enter() - vCPU 0, as it was at power-on, begins at @e. Return: 0, -errno. */
+int vmm_state_enter(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p,
+		    const struct vmm_entry *e, struct cv_error *err);
+/**
+ * vmm_state_reset() - back to power-on; @is_first: it runs, else it waits for INIT and SIPI
+ * The time-stamp counters go on: set one by one they would differ.
+ */
+int vmm_state_reset(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p,
+		    const struct kvm_lapic_state *lapic, bool is_first, struct cv_error *err);
 
 #endif

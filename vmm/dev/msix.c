@@ -86,8 +86,8 @@ static void sync_and_tell(struct vmm_msix *m, unsigned int vector)
 	int r = sync_vector(m, vector);
 
 	if (r < 0)
-		vmm_log("%s: interrupt %u cannot be delivered: %s", m->f->name, vector,
-			strerror(-r));
+		vmm_log_of(&m->log, "%s: interrupt %u cannot be delivered: %s", m->f->name, vector,
+			   strerror(-r));
 }
 
 /* All at once: one new table of routes. */
@@ -100,7 +100,8 @@ static void sync_all(struct vmm_msix *m)
 		sync_and_tell(m, i);
 	r = vmm_irq_commit(m->irqs);
 	if (r < 0)
-		vmm_log("%s: interrupts cannot be delivered: %s", m->f->name, strerror(-r));
+		vmm_log_of(&m->log, "%s: interrupts cannot be delivered: %s", m->f->name,
+			   strerror(-r));
 }
 
 static void close_all(struct vmm_msix *m)
@@ -324,7 +325,7 @@ void vmm_msix_raise(struct vmm_msix *m, unsigned int vector)
 	pthread_mutex_lock(&m->lock);
 	if (is_enabled(m) && open_vector(m, vector) == 0 &&
 	    write(m->entries[vector].fd, &one, sizeof(one)) < 0)
-		vmm_log("%s: interrupt %u is lost", m->f->name, vector);
+		vmm_log_of(&m->log, "%s: interrupt %u is lost", m->f->name, vector);
 	pthread_mutex_unlock(&m->lock);
 }
 

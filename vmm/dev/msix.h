@@ -4,6 +4,7 @@
 #define CARVE_VMM_MSIX_H
 
 #include "vmm/core/irq.h"
+#include "vmm/core/log.h"
 #include "vmm/dev/pci.h"
 
 #define VMM_MSIX_MAX 2048
@@ -25,6 +26,7 @@ struct vmm_msix {
 	 * unmasked again. Context: the table's lock is held: no call of vmm_msix within */
 	int (*changed)(void *ctx, unsigned int vector, int fd);
 	void *ctx;
+	struct vmm_log_budget log;
 	pthread_mutex_t lock; /* of entries and control; after the function's own */
 	uint16_t control;     /* message control as the guest wrote it last */
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/cleanup.h"
 #include "vmm/core/log.h"
 #include "vmm/core/map.h"
+#include "vmm/core/memory_lost.h"
 #include "vmm/dev/vfio_parts.h"
 
 #define PAGE 4096ULL
@@ -22,36 +24,61 @@ static void add_area(struct pass_bar *b, uint64_t start, uint64_t end)
 	start = (start + PAGE - 1) & ~(PAGE - 1);
 	end &= ~(PAGE - 1);
 	if (start < end && b->n_areas < PASS_AREAS_MAX)
-		b->areas[b->n_areas++] = (struct pass_area){ start, end - start, NULL, -1 };
+		b->areas[b->n_areas++] = (struct pass_area){
+			.offset = start,
+			.size = end - start,
+			.slot = -1,
+		};
 }
 
-/* [@start, @end) without the table's pages. */
-static void add_around_table(struct vmm_vfio_device *v, unsigned int bar, uint64_t start,
-			     uint64_t end)
-{
-	struct pass_bar *b = &v->bars[bar];
-	uint64_t table, after;
+/** struct hole - whole pages, [@start, @end) */
+struct hole {
+	uint64_t start, end;
+};
 
-	if (!v->has_msix || v->msix.table_bar != bar) {
-		add_area(b, start, end);
-		return;
+static struct hole hole_of(bool is_here, uint64_t offset, uint64_t size)
+{
+	if (!is_here)
+		return (struct hole){ UINT64_MAX, 0 };
+	return (struct hole){ offset & ~(PAGE - 1), (offset + size + PAGE - 1) & ~(PAGE - 1) };
+}
+
+/* Before the first hole, between them, after the second; holes may be the same page. */
+void vmm_pass_bar_pieces(const struct vmm_msix *msix, unsigned int bar, uint64_t start,
+			 uint64_t end, struct pass_bar *b)
+{
+	struct hole holes[2] = {
+		hole_of(msix && msix->table_bar == bar, msix ? msix->table_offset : 0,
+			msix ? msix->n * 16ULL : 0),
+		hole_of(msix && msix->pba_bar == bar, msix ? msix->pba_offset : 0,
+			msix ? (msix->n + 63) / 64 * 8ULL : 0),
+	};
+	bool is_turned = holes[1].start < holes[0].start;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct hole *h = &holes[is_turned ? 1 - i : i];
+
+		if (h->start >= end || h->end <= start)
+			continue;
+		add_area(b, start, h->start);
+		start = h->end;
 	}
-	table = v->msix.table_offset & ~(PAGE - 1);
-	after = (v->msix.table_offset + v->msix.n * 16ULL + PAGE - 1) & ~(PAGE - 1);
-	add_area(b, start, end < table ? end : table);
-	add_area(b, start > after ? start : after, end);
+	if (start < end)
+		add_area(b, start, end);
 }
 
 static void find_areas(struct vmm_vfio_device *v, unsigned int bar)
 {
 	const struct vx_region *r = &v->vx.regions[bar];
+	const struct vmm_msix *msix = v->has_msix ? &v->msix : NULL;
 
 	if (!r->can_mmap)
 		return;
 	if (r->n_areas == 0)
-		add_around_table(v, bar, 0, r->size);
+		vmm_pass_bar_pieces(msix, bar, 0, r->size, &v->bars[bar]);
 	for (size_t i = 0; i < r->n_areas; i++)
-		add_around_table(v, bar, r->areas[i].offset, r->areas[i].offset + r->areas[i].size);
+		vmm_pass_bar_pieces(msix, bar, r->areas[i].offset,
+				    r->areas[i].offset + r->areas[i].size, &v->bars[bar]);
 }
 
 /* The kernel maps by large pages what is equally aligned here and in the BAR: the offset in the BAR
@@ -68,6 +95,15 @@ static void *map_area(struct vmm_vfio_device *v, unsigned int bar, const struct 
 	return at == MAP_FAILED ? NULL : at;
 }
 
+static void name_area(const struct vmm_vfio_device *v, unsigned int bar, const struct pass_area *a)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%s BAR %u from 0x%llx", v->name, bar,
+		 (unsigned long long)a->offset);
+	vmm_lost_name(a->host, a->size, name);
+}
+
 /* What cannot be mapped is trapped: slower, and right. */
 static void map_areas(struct vmm_vfio_device *v, unsigned int bar)
 {
@@ -75,7 +111,9 @@ static void map_areas(struct vmm_vfio_device *v, unsigned int bar)
 
 	for (size_t i = 0; i < b->n_areas; i++) {
 		b->areas[i].host = map_area(v, bar, &b->areas[i]);
-		if (!b->areas[i].host)
+		if (b->areas[i].host)
+			name_area(v, bar, &b->areas[i]);
+		else
 			vmm_log("%s: BAR %u cannot be mapped (%s): trapped", v->name, bar,
 				strerror(errno));
 	}
@@ -130,78 +168,117 @@ void vmm_pass_bars_open(struct vmm_vfio_device *v)
 	}
 }
 
+static void close_area(struct pass_area *a)
+{
+	if (!a->host)
+		return;
+	vmm_lost_forget(a->host);
+	munmap(a->host, a->size);
+	a->host = NULL;
+}
+
 void vmm_pass_bars_done(struct vmm_vfio_device *v)
 {
 	for (unsigned int bar = 0; bar < VMM_PCI_BARS; bar++) {
-		for (size_t i = 0; i < v->bars[bar].n_areas; i++) {
-			struct pass_area *a = &v->bars[bar].areas[i];
-
-			if (a->slot >= 0)
-				vmm_slots_remove(v->env.slots, a->slot);
-			if (a->host)
-				munmap(a->host, a->size);
-		}
+		vmm_pass_bar_unmap(v, bar, v->bars[bar].address);
+		for (size_t i = 0; i < v->bars[bar].n_areas; i++)
+			close_area(&v->bars[bar].areas[i]);
 		v->bars[bar].n_areas = 0;
 	}
 }
 
 /* ---- the guest places them ---- */
 
-static void map_for_peers(struct vmm_vfio_device *v, const struct pass_area *a, uint64_t address)
+static void map_for_peers(struct vmm_vfio_device *v, struct pass_area *a, uint64_t address)
 {
 	struct cv_error err = { 0 };
 
-	if (v->env.is_p2p && v->env.space &&
-	    vx_space_map(v->env.space, address, a->host, a->size, true, &err) < 0)
-		vmm_log("%s: peers cannot reach its BAR at 0x%llx: %s", v->name,
-			(unsigned long long)address, err.what);
+	if (!v->env.is_p2p || !v->env.space)
+		return;
+	a->is_for_peers = vx_space_map(v->env.space, address, a->host, a->size, true, &err) == 0;
+	if (!a->is_for_peers)
+		vmm_log_of(&v->log, "%s: peers cannot reach its BAR at 0x%llx: %s", v->name,
+			   (unsigned long long)address, err.what);
 }
 
-static void unmap_for_peers(struct vmm_vfio_device *v, const struct pass_area *a, uint64_t address)
+static void unmap_for_peers(struct vmm_vfio_device *v, struct pass_area *a, uint64_t address)
 {
-	if (v->env.is_p2p && v->env.space)
-		(void)vx_space_unmap(v->env.space, address, a->size, NULL);
+	struct cv_error err = { 0 };
+
+	if (!a->is_for_peers)
+		return;
+	a->is_for_peers = false;
+	if (vx_space_unmap(v->env.space, address, a->size, &err) < 0)
+		vmm_log_of(&v->log, "%s: peers still reach 0x%llx: %s", v->name,
+			   (unsigned long long)address, err.what);
+}
+
+static void show_area(struct vmm_vfio_device *v, unsigned int bar, struct pass_area *a)
+{
+	uint64_t address = v->bars[bar].address + a->offset;
+	int slot;
+
+	if (!a->host || a->slot >= 0)
+		return;
+	slot = vmm_slots_add(v->env.slots, address, a->host, a->size, false);
+	if (slot < 0) {
+		vmm_log_of(&v->log, "%s: BAR %u is trapped: %s", v->name, bar, strerror(-slot));
+		return;
+	}
+	a->slot = slot;
+	map_for_peers(v, a, address);
+}
+
+static void hide_area(struct vmm_vfio_device *v, unsigned int bar, struct pass_area *a)
+{
+	if (a->slot < 0)
+		return;
+	unmap_for_peers(v, a, v->bars[bar].address + a->offset);
+	vmm_slots_remove(v->env.slots, a->slot);
+	a->slot = -1;
+}
+
+static void show_bar(struct vmm_vfio_device *v, unsigned int bar, bool is_shown)
+{
+	struct pass_bar *b = &v->bars[bar];
+
+	for (size_t i = 0; b->is_placed && i < b->n_areas; i++) {
+		if (is_shown)
+			show_area(v, bar, &b->areas[i]);
+		else
+			hide_area(v, bar, &b->areas[i]);
+	}
 }
 
 int vmm_pass_bar_map(struct vmm_vfio_device *v, unsigned int bar, uint64_t address)
 {
-	struct pass_bar *b = &v->bars[bar];
-
-	for (size_t i = 0; i < b->n_areas; i++) {
-		struct pass_area *a = &b->areas[i];
-
-		if (!a->host)
-			continue;
-		a->slot = vmm_slots_add(v->env.slots, address + a->offset, a->host, a->size, false);
-		if (a->slot < 0) {
-			vmm_log("%s: BAR %u is trapped: %s", v->name, bar, strerror(-a->slot));
-			a->slot = -1;
-			continue;
-		}
-		map_for_peers(v, a, address + a->offset);
-	}
+	v->bars[bar].address = address;
+	v->bars[bar].is_placed = true;
+	if (!v->is_asleep)
+		show_bar(v, bar, true);
 	return 0;
 }
 
 void vmm_pass_bar_unmap(struct vmm_vfio_device *v, unsigned int bar, uint64_t address)
 {
-	struct pass_bar *b = &v->bars[bar];
+	show_bar(v, bar, false);
+	v->bars[bar].is_placed = false;
+}
 
-	for (size_t i = 0; i < b->n_areas; i++) {
-		struct pass_area *a = &b->areas[i];
-
-		if (a->slot < 0)
-			continue;
-		unmap_for_peers(v, a, address + a->offset);
-		vmm_slots_remove(v->env.slots, a->slot);
-		a->slot = -1;
-	}
+void vmm_pass_bars_sleep(struct vmm_vfio_device *v, bool is_asleep)
+{
+	if (v->is_asleep == is_asleep)
+		return;
+	v->is_asleep = is_asleep;
+	for (unsigned int bar = 0; bar < VMM_PCI_BARS; bar++)
+		show_bar(v, bar, !is_asleep);
 }
 
 void vmm_pass_bar_access(struct vmm_vfio_device *v, unsigned int bar, uint64_t offset, void *data,
 			 unsigned int len, bool is_write)
 {
-	if (v->has_msix && vmm_msix_access(&v->msix, bar, offset, data, len, is_write))
+	if (!v->is_gone && v->has_msix &&
+	    vmm_msix_access(&v->msix, bar, offset, data, len, is_write))
 		return;
 	if (is_write)
 		(void)vx_region_write(&v->vx, bar, offset, data, len);

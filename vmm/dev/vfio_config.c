@@ -178,6 +178,18 @@ static enum pass_access cap_access(const struct vmm_pci_function *f, uint16_t of
 	return rule->access;
 }
 
+/* The state is in the register's lowest byte (PCIe Base 6.0 section 7.5.2.2). */
+bool vmm_pass_config_power(const struct pass_caps *caps, uint16_t offset, unsigned int len,
+			   uint32_t value, unsigned int *ret_state)
+{
+	unsigned int at = caps->pm + PCI_PM_CTRL;
+
+	if (caps->pm == 0 || at < offset || at >= offset + len)
+		return false;
+	*ret_state = value >> (8 * (at - offset)) & PCI_PM_CTRL_STATE_MASK;
+	return true;
+}
+
 enum pass_access vmm_pass_config_access(const struct pass_caps *caps,
 					const struct vmm_pci_function *f, uint16_t offset)
 {

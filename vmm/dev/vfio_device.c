@@ -28,6 +28,10 @@ static void on_config_read(void *ctx, uint16_t offset, unsigned int len, uint32_
 	struct vmm_vfio_device *v = ctx;
 	uint32_t live = UINT32_MAX;
 
+	if (v->is_gone) {
+		*value = UINT32_MAX;
+		return;
+	}
 	if (!is_live(v, offset) && !is_live(v, (uint16_t)(offset + len - 1)))
 		return;
 	if (vx_region_read(&v->vx, VFIO_PCI_CONFIG_REGION_INDEX, offset, &live, len) < 0)
@@ -48,15 +52,39 @@ static void write_command(struct vmm_vfio_device *v)
 			      sizeof(command));
 }
 
+static bool is_in_d3hot(const struct vmm_vfio_device *v)
+{
+	uint16_t control = 0;
+
+	return vx_region_read(&v->vx, VFIO_PCI_CONFIG_REGION_INDEX,
+			      (uint64_t)v->caps.pm + PCI_PM_CTRL, &control, sizeof(control)) < 0 ||
+	       (control & PCI_PM_CTRL_STATE_MASK) == PASS_D3HOT;
+}
+
+/* To sleep: its BARs go first. Awake: they come when it says that it is. */
+static void write_live(struct vmm_vfio_device *v, uint16_t offset, unsigned int len, uint32_t value)
+{
+	unsigned int state = 0;
+	bool is_power = vmm_pass_config_power(&v->caps, offset, len, value, &state);
+
+	if (is_power && state == PASS_D3HOT)
+		vmm_pass_bars_sleep(v, true);
+	(void)vx_region_write(&v->vx, VFIO_PCI_CONFIG_REGION_INDEX, offset, &value, len);
+	if (is_power)
+		vmm_pass_bars_sleep(v, is_in_d3hot(v));
+}
+
 /* Only whole accesses to what is live reach the device. */
 static void on_config_write(void *ctx, uint16_t offset, unsigned int len, uint32_t value)
 {
 	struct vmm_vfio_device *v = ctx;
 
+	if (v->is_gone)
+		return;
 	if (offset < PCI_COMMAND + 2 && offset + len > PCI_COMMAND)
 		write_command(v);
 	else if (is_live(v, offset) && is_live(v, (uint16_t)(offset + len - 1)))
-		(void)vx_region_write(&v->vx, VFIO_PCI_CONFIG_REGION_INDEX, offset, &value, len);
+		write_live(v, offset, len, value);
 	vmm_pass_irq_config_written(v, offset, len);
 }
 
@@ -99,7 +127,7 @@ static void reset_device(struct vmm_vfio_device *v)
 			poll(NULL, 0, RESET_PAUSE_MS);
 	}
 	if (r < 0 && r != -ENOTTY)
-		vmm_log("%s: the reset failed: %s", v->name, strerror(-r));
+		vmm_log_of(&v->log, "%s: the reset failed: %s", v->name, strerror(-r));
 }
 
 /* A vCPU that resets the bus above it meets one that writes its registers. */
@@ -108,8 +136,11 @@ static void on_reset(void *ctx)
 	struct vmm_vfio_device *v = ctx;
 
 	pthread_mutex_lock(&v->function.lock);
-	vmm_pass_irq_reset(v);
-	reset_device(v);
+	if (!v->is_gone) {
+		vmm_pass_irq_reset(v);
+		reset_device(v);
+		vmm_pass_bars_sleep(v, v->caps.pm && is_in_d3hot(v));
+	}
 	pthread_mutex_unlock(&v->function.lock);
 }
 
@@ -189,13 +220,33 @@ int vmm_vfio_device_new(const struct vmm_vfio_env *env, const struct plan_device
 	return 0;
 }
 
+void vmm_vfio_device_silence(struct vmm_vfio_device *v)
+{
+	if (v->vx.fd >= 0)
+		silence_device(v);
+}
+
 /* Silent first, then reset: nothing of the guest is left in it. */
-void vmm_vfio_device_free(struct vmm_vfio_device *v)
+static void close_device(struct vmm_vfio_device *v)
 {
 	vmm_pass_irq_done(v);
 	if (v->vx.fd >= 0)
 		reset_device(v);
 	vmm_pass_bars_done(v);
 	vx_device_done(&v->vx);
+}
+
+void vmm_vfio_device_give_up(struct vmm_vfio_device *v)
+{
+	pthread_mutex_lock(&v->function.lock);
+	if (!v->is_gone)
+		close_device(v);
+	v->is_gone = true;
+	pthread_mutex_unlock(&v->function.lock);
+}
+
+void vmm_vfio_device_free(struct vmm_vfio_device *v)
+{
+	close_device(v);
 	free(v);
 }

@@ -22,7 +22,9 @@ struct vmm_vfio_env {
 	struct vx_space *space; /* for peer-to-peer: BARs are mapped there when @is_p2p */
 	bool is_p2p;
 	int vm_fd;
-	void (*gone)(void *ctx, const char *id, const char *why); /* AER fatal, unplug asked for */
+	void (*gone)(void *ctx, const char *id, const char *why); /* AER fatal */
+	void (*wanted)(void *ctx, struct vmm_vfio_device *v,
+		       const char *id); /* back, by the host */
 	void *ctx;
 };
 
@@ -36,6 +38,17 @@ struct vmm_vfio_env {
  */
 int vmm_vfio_device_new(const struct vmm_vfio_env *env, const struct plan_device *d, int fd,
 			struct vmm_vfio_device **ret, struct cv_error *err);
+/**
+ * vmm_vfio_device_silence() - it does no DMA and raises no interrupt until somebody turns it on again
+ * Before one of several devices is reset or given back, all of them are silenced: they may reach each
+ * other.
+ */
+void vmm_vfio_device_silence(struct vmm_vfio_device *v);
+/**
+ * vmm_vfio_device_give_up() - reset it, take it from the guest, close it; the guest reads ones from then on
+ * Context: no vCPU runs; the loop's thread.
+ */
+void vmm_vfio_device_give_up(struct vmm_vfio_device *v);
 void vmm_vfio_device_free(struct vmm_vfio_device *v);
 
 #endif

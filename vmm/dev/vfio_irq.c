@@ -62,7 +62,7 @@ static void line_on(struct vmm_vfio_device *v)
 	l->is_on = r == 0;
 	if (r == 0)
 		return;
-	vmm_log("%s: no INTx: %s", v->name, strerror(-r));
+	vmm_log_of(&v->log, "%s: no INTx: %s", v->name, strerror(-r));
 	cv_cleanup_close(&l->trigger);
 	cv_cleanup_close(&l->unmask);
 	l->trigger = l->unmask = -1;
@@ -106,7 +106,7 @@ static void msi_on(struct vmm_vfio_device *v)
 	r = r ?: vmm_irq_set(v->env.irqs, v->msi_route, &msi);
 	if (r == 0)
 		return;
-	vmm_log("%s: no MSI: %s", v->name, strerror(-r));
+	vmm_log_of(&v->log, "%s: no MSI: %s", v->name, strerror(-r));
 	msi_off(v);
 	line_on(v);
 }
@@ -165,7 +165,7 @@ static int vector_changed(void *ctx, unsigned int vector, int fd)
 		return 0;
 	r = grow(v, vector, fd);
 	if (r < 0)
-		vmm_log("%s: MSI-X vector %u: %s", v->name, vector, strerror(-r));
+		vmm_log_of(&v->log, "%s: MSI-X vector %u: %s", v->name, vector, strerror(-r));
 	return r;
 }
 
@@ -184,7 +184,7 @@ static void msix_on(struct vmm_vfio_device *v)
 	v->n_vectors = r == 0 ? n : 0;
 	v->msix_is_on = true;
 	if (r < 0)
-		vmm_log("%s: no MSI-X: %s", v->name, strerror(-r));
+		vmm_log_of(&v->log, "%s: no MSI-X: %s", v->name, strerror(-r));
 }
 
 static void msix_off(struct vmm_vfio_device *v)
@@ -256,7 +256,7 @@ static void on_request(void *ctx, uint32_t events)
 	uint64_t n;
 
 	if (read(v->request.fd, &n, sizeof(n)) > 0)
-		v->env.gone(v->env.ctx, v->plan->id, "the host asks for the device");
+		v->env.wanted(v->env.ctx, v, v->plan->id);
 }
 
 static void watch(struct vmm_vfio_device *v, unsigned int irq, struct vmm_watch *w,
@@ -269,7 +269,7 @@ static void watch(struct vmm_vfio_device *v, unsigned int irq, struct vmm_watch 
 	if (w->fd >= 0 && vx_irq_set(&v->vx, irq, 0, &w->fd, 1) == 0 &&
 	    vmm_loop_add(v->env.loop, w) == 0)
 		return;
-	vmm_log("%s: the host cannot tell about errors", v->name);
+	vmm_log_of(&v->log, "%s: the host cannot tell about errors", v->name);
 	cv_cleanup_close(&w->fd);
 	w->fd = -1;
 }

@@ -3,10 +3,13 @@
 #ifndef CARVE_VMM_VFIO_PARTS_H
 #define CARVE_VMM_VFIO_PARTS_H
 
+#include "vmm/core/log.h"
 #include "vmm/dev/msix.h"
 #include "vmm/dev/vfio_device.h"
 
-#define PASS_AREAS_MAX 4 /* mapped pieces of a BAR: before and after the pages of the MSI-X table */
+#define PASS_AREAS_MAX \
+	8	     /* mapped pieces of a BAR: around the pages of the MSI-X table and its PBA */
+#define PASS_D3HOT 3 /* PCI_PM_CTRL_STATE_MASK: decodes nothing (PCIe Base 6.0 section 5.3.1.4) */
 
 /** struct pass_caps - offsets of capabilities that are handled here, 0: not there */
 struct pass_caps {
@@ -14,13 +17,19 @@ struct pass_caps {
 	bool msi_is_wide, msi_has_mask;
 };
 
-/** struct pass_bar - what of a BAR the guest sees without leaving */
+/**
+ * struct pass_bar - what of a BAR the guest sees without leaving
+ * @address: where the guest has it, when @is_placed; guarded by the function's lock
+ */
 struct pass_bar {
 	uint64_t region_size; /* of the device; the guest's BAR has a page at least */
+	uint64_t address;
+	bool is_placed;
 	struct pass_area {
 		uint64_t offset, size;
-		void *host; /* NULL: not mapped */
-		int slot;   /* -1 */
+		void *host;	   /* NULL: not mapped */
+		int slot;	   /* -1 */
+		bool is_for_peers; /* mapped for DMA, too */
 	} areas[PASS_AREAS_MAX];
 	size_t n_areas;
 };
@@ -34,6 +43,8 @@ struct vmm_vfio_device {
 	struct vmm_pci_function function;
 	struct pass_caps caps;
 	struct pass_bar bars[VMM_PCI_BARS];
+	bool is_gone;	/* given up; guarded by the function's lock */
+	bool is_asleep; /* D3hot: nothing of it is mapped; guarded by the function's lock */
 	struct vmm_msix msix;
 	bool has_msix, msix_is_on;
 	unsigned int n_vectors; /* that the device has been told of, in use or not */
@@ -44,6 +55,7 @@ struct vmm_vfio_device {
 		bool is_on;
 	} line;
 	struct vmm_watch error, request;
+	struct vmm_log_budget log;
 };
 
 /**
@@ -63,6 +75,25 @@ enum pass_access {
 enum pass_access vmm_pass_config_access(const struct pass_caps *caps,
 					const struct vmm_pci_function *f, uint16_t offset);
 
+/**
+ * vmm_pass_config_power() - does a write to configuration space set the power state? Pure.
+ * @ret_state: 0 to 3 (PASS_D3HOT), when it does
+ */
+bool vmm_pass_config_power(const struct pass_caps *caps, uint16_t offset, unsigned int len,
+			   uint32_t value, unsigned int *ret_state);
+
+/**
+ * vmm_pass_bars_sleep() - a function in D3hot answers no access: VFIO takes the pages of its BARs away,
+ * and the guest's mappings go before that and come back after
+ * Context: with the function's lock.
+ */
+void vmm_pass_bars_sleep(struct vmm_vfio_device *v, bool is_asleep);
+/**
+ * vmm_pass_bar_pieces() - what of [@start, @end) is mapped: whole pages without those of the MSI-X table
+ * and of its pending bits, which the VMM answers for; pure, appends to @b
+ */
+void vmm_pass_bar_pieces(const struct vmm_msix *msix, unsigned int bar, uint64_t start,
+			 uint64_t end, struct pass_bar *b);
 /** vmm_pass_bars_init() - sizes and mappings. Return: 0, -errno. */
 int vmm_pass_bars_init(struct vmm_vfio_device *v, struct cv_error *err);
 /** vmm_pass_bars_open() - map what can be mapped; after vmm_pass_irq_init(). */
