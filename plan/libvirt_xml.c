@@ -354,6 +354,36 @@ static void put_device(struct xml *x, const struct plan_device *d)
 	xml_close(x);
 }
 
+static void put_disk(struct xml *x, const struct plan_disk *d, size_t index)
+{
+	bool is_device = plan_disk_is_device(d->path);
+
+	xml_open(x, "disk");
+	xml_attr(x, "type", is_device ? "block" : "file");
+	xml_attr(x, "device", "disk");
+	xml_open(x, "driver");
+	xml_attr(x, "name", "qemu");
+	xml_attr(x, "type", "raw");
+	xml_attr(x, "io", "threads");
+	xml_attr(x, "discard", d->has_discard ? "unmap" : "ignore");
+	xml_close(x);
+	xml_open(x, "source");
+	xml_attr(x, is_device ? "dev" : "file", "%s", d->path);
+	xml_close(x);
+	xml_open(x, "target");
+	xml_attr(x, "dev", "vd%c", (int)('a' + index));
+	xml_attr(x, "bus", "virtio");
+	xml_close(x);
+	if (d->is_readonly) {
+		xml_open(x, "readonly");
+		xml_close(x);
+	}
+	if (d->serial[0])
+		xml_leaf(x, "serial", "%s", d->serial);
+	put_address(x, 0, d->guest, false);
+	xml_close(x);
+}
+
 /* What the QEMU backend has too: a serial console, and the channel of the checker in the guest. */
 static void put_channels(struct xml *x)
 {
@@ -382,6 +412,8 @@ static void put_devices(struct xml *x, const struct plan *p)
 	xml_close(x);
 	for (size_t i = 0; i < p->n_devices; i++)
 		put_device(x, &p->devices[i]);
+	for (size_t i = 0; i < p->n_disks; i++)
+		put_disk(x, &p->disks[i], i);
 	put_channels(x);
 	xml_close(x);
 }

@@ -280,6 +280,10 @@ int plan_set_topology(struct plan *plan, const struct place *p, const struct spe
 /** plan_set_devices() - devices, bridges and guest addresses of a choice. */
 int plan_set_devices(struct plan *plan, const struct place *p, const struct spec *s,
 		     const struct place_choice *c, struct cv_error *err);
+/** plan_set_disks() - the guest's virtio disks. Return: 0, -ENOMEM. */
+int plan_set_disks(struct plan *plan, const struct spec *s);
+/** place_check_disks() - two guests of one run. Return: 0, -EBUSY: both have a disk, and one writes to it. */
+int place_check_disks(const struct spec *a, const struct spec *b, struct cv_error *err);
 /** plan_set_steps() - the ordered host writes, once all plans of the run are placed. */
 int plan_set_steps(struct plan *plan, const struct place *p);
 

@@ -50,6 +50,8 @@ void plan_done(struct plan *p)
 	free(p->vcpus);
 	free(p->bridges);
 	free(p->devices);
+	for (size_t i = 0; i < p->n_disks; i++)
+		free(p->disks[i].path);
 	free(p->ranges);
 	memset(p, 0, sizeof(*p));
 }

@@ -115,6 +115,38 @@ struct plan_device {
 	unsigned int accept;
 };
 
+#define PLAN_MAX_DISKS 8
+#define PLAN_DISK_SERIAL 20 /* bytes (Virtio 1.2 section 5.2.6) */
+
+/**
+ * struct plan_disk - a raw file or block device as a virtio disk of the guest
+ * @id:    "disk0": the first of disks:
+ * @path:  absolute; owned by the plan
+ * @guest: on bus 0, in the order of the spec: the guest's vda, vdb, ...
+ */
+struct plan_disk {
+	char id[16];
+	char *path;
+	char serial[PLAN_DISK_SERIAL + 1]; /* "" none */
+	bool is_readonly;
+	bool has_discard; /* what the guest discards is given back to the host */
+	struct cv_bdf guest;
+};
+
+/** plan_disk_slot() - the slot of disk @i on the guest's bus 0, for every backend */
+unsigned int plan_disk_slot(size_t i);
+/**
+ * plan_disk_is_device() - does @path name a block device? The planner looks at no file: what is below
+ * /dev is one, but for /dev/shm. The launcher checks that it is so.
+ */
+bool plan_disk_is_device(const char *path);
+struct plan;
+/**
+ * plan_writes_files() - is a disk of the guest a file that it writes to? The VMM may then write files as
+ * long as that; a VMM that cannot limit its console log by itself writes none.
+ */
+bool plan_writes_files(const struct plan *p);
+
 /** struct plan_reason - why something was chosen, or why a candidate was not */
 struct plan_reason {
 	char *object;
@@ -145,6 +177,8 @@ struct plan {
 	size_t n_bridges;
 	struct plan_device *devices;
 	size_t n_devices;
+	struct plan_disk disks[PLAN_MAX_DISKS];
+	size_t n_disks;
 	struct plan_range *ranges;
 	size_t n_ranges;
 	unsigned int phys_bits;	      /* physical address bits the guest needs */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Do the parts of a plan agree with each other? For plans that come from a file. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "plan/guest_tables.h"
@@ -81,6 +83,22 @@ static int check_devices(const struct plan *p)
 	return 0;
 }
 
+/* Each disk is what its place in the list makes it. */
+static int check_disks(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_disks; i++) {
+		const struct plan_disk *d = &p->disks[i];
+		struct cv_bdf here = { .dev = (uint8_t)plan_disk_slot(i) };
+		char id[32];
+
+		snprintf(id, sizeof(id), "disk%zu", i);
+		if (d->path[0] != '/' || strcmp(d->id, id) != 0 ||
+		    cv_bdf_cmp(d->guest, here) != 0 || (d->is_readonly && d->has_discard))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 /* Ranges ascend, lie within the address bits, and RAM is the nodes' memory. */
 static int check_memory(const struct plan *p)
 {
@@ -115,9 +133,8 @@ static const struct {
 	const char *name;
 	int (*check)(const struct plan *p);
 } rules[] = {
-	{ "vcpus and nodes", check_vcpus },
-	{ "bridges and their parents", check_bridges },
-	{ "devices and bridges", check_devices },
+	{ "vcpus and nodes", check_vcpus },	  { "bridges and their parents", check_bridges },
+	{ "devices and bridges", check_devices }, { "disks", check_disks },
 	{ "memory_map and nodes", check_memory },
 };
 

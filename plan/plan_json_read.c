@@ -398,6 +398,31 @@ static int read_devices(const json_t *j, struct plan *p)
 	return r;
 }
 
+static int read_disk(const json_t *v, struct plan_disk *d)
+{
+	int r = read_text(v, "id", d->id, sizeof(d->id));
+
+	r = r ?: read_copy(v, "path", &d->path);
+	r = r ?: read_bdf(v, "guest", &d->guest);
+	r = r ?: read_text(v, "serial", d->serial, sizeof(d->serial));
+	r = r ?: read_bool(v, "readonly", &d->is_readonly);
+	return r ?: read_bool(v, "discard", &d->has_discard);
+}
+
+/* Not there: none. */
+static int read_disks(const json_t *j, struct plan *p)
+{
+	const json_t *a = json_object_get(j, "disks");
+	size_t n = json_array_size(a);
+	int r = a && (n == 0 || n > PLAN_MAX_DISKS) ? -EINVAL : 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		p->n_disks = i + 1;
+		r = read_disk(json_array_get(a, i), &p->disks[i]);
+	}
+	return r;
+}
+
 static int read_range(const json_t *v, const struct plan *p, struct plan_range *ret)
 {
 	int kind = 0;
@@ -481,12 +506,11 @@ static const struct {
 	const char *name;
 	int (*read)(const json_t *j, struct plan *p);
 } parts[] = {
-	{ "head", read_head },	       { "rt_priority", read_rt },
-	{ "cpu", read_cpu },	       { "boot", read_boot },
-	{ "topology", read_topology }, { "vcpus", read_vcpus },
-	{ "nodes", read_nodes },       { "bridges", read_bridges },
-	{ "devices", read_devices },   { "memory_map", read_memory_map },
-	{ "steps", read_steps },       { "reasons", read_reasons },
+	{ "head", read_head },	     { "rt_priority", read_rt },	{ "cpu", read_cpu },
+	{ "boot", read_boot },	     { "topology", read_topology },	{ "vcpus", read_vcpus },
+	{ "nodes", read_nodes },     { "bridges", read_bridges },	{ "devices", read_devices },
+	{ "disks", read_disks },     { "memory_map", read_memory_map }, { "steps", read_steps },
+	{ "reasons", read_reasons },
 };
 
 static int bad(int r, const char *origin, const char *part, struct cv_error *err)

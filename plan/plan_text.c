@@ -109,6 +109,35 @@ static int put_devices(FILE *out, const struct plan *p)
 	return 0;
 }
 
+static int put_disks(FILE *out, const struct plan *p)
+{
+	static const struct cv_column columns[] = {
+		{ .name = "DISK" },   { .name = "PATH" },   { .name = "GUEST" },
+		{ .name = "ACCESS" }, { .name = "SERIAL" },
+	};
+	_cleanup_(cv_table_freep) struct cv_table *t = NULL;
+
+	if (p->n_disks == 0)
+		return 0;
+	if (cv_table_new(columns, CV_ARRAY_SIZE(columns), &t) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n_disks; i++) {
+		const struct plan_disk *d = &p->disks[i];
+		char guest[CV_BDF_MAX];
+		const char *access = d->is_readonly   ? "read-only"
+				     : d->has_discard ? "read-write, discard"
+						      : "read-write";
+		const char *cells[] = { d->id, d->path, cv_format_bdf(d->guest, guest), access,
+					d->serial };
+
+		if (cv_table_add(t, -1, cells) < 0)
+			return -ENOMEM;
+	}
+	fputc('\n', out);
+	put_table(out, t);
+	return 0;
+}
+
 static int put_steps(FILE *out, const struct plan *p, const struct cv_step_table *table)
 {
 	static const struct cv_column columns[] = {
@@ -156,6 +185,7 @@ char *plan_text(const struct plan *p, const struct cv_step_table *table, bool ex
 	put_head(out, p);
 	int r = put_nodes(out, p);
 	r = r ?: put_devices(out, p);
+	r = r ?: put_disks(out, p);
 	r = r ?: put_steps(out, p, table);
 	put_reasons(out, "why", p->reasons, p->n_reasons);
 	if (explain)

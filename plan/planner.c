@@ -75,6 +75,8 @@ static int check_specs(struct run *x)
 	for (size_t i = 0; i < x->n && r == 0; i++) {
 		r = place_check_spec(&x->p, &x->specs[i], x->err);
 		x->p.mem_given += x->specs[i].memory;
+		for (size_t k = 0; k < i && r == 0; k++)
+			r = place_check_disks(&x->specs[k], &x->specs[i], x->err);
 	}
 	return r;
 }
@@ -129,6 +131,8 @@ static int finish(struct run *x, size_t i, struct plan *plan)
 		r = plan_set_topology(plan, &x->p, s, c, x->err);
 	if (r == 0)
 		r = plan_set_devices(plan, &x->p, s, c, x->err);
+	if (r == 0)
+		r = plan_set_disks(plan, s);
 	if (r == 0)
 		r = plan_set_cache(plan, &x->p, s, x->err);
 	if (r == 0)

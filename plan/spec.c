@@ -12,6 +12,7 @@
 #include "plan/spec.h"
 #include "plan/spec_boot.h"
 #include "plan/spec_device.h"
+#include "plan/spec_disk.h"
 #include "plan/spec_yaml.h"
 #include "plan/value.h"
 
@@ -20,7 +21,7 @@
 #define MAX_L3_WAYS 64
 
 /* Keys of the format that no part of this carve acts on yet. */
-static const char *const not_built[] = { "disks", "net", "shares", "vsock" };
+static const char *const not_built[] = { "net", "shares", "vsock" };
 
 static int refuse_not_built(const struct source *s)
 {
@@ -182,6 +183,8 @@ static int read_spec(const struct source *s, const struct raw_spec *raw, struct 
 	if (!rc)
 		rc = spec_read_devices(s, raw, spec);
 	if (!rc)
+		rc = spec_read_disks(s, raw, spec);
+	if (!rc)
 		rc = read_boot(s, raw->boot, spec);
 	return rc ? rc : read_vmm(s, raw, spec);
 }
@@ -219,6 +222,7 @@ void spec_done(struct spec *s)
 {
 	free(s->origin);
 	free(s->devices);
+	spec_disks_done(s);
 	free(s->kernel);
 	free(s->initrd);
 	free(s->cmdline);

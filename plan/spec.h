@@ -62,6 +62,21 @@ struct spec_device {
 	unsigned int accept;
 };
 
+#define SPEC_MAX_DISKS 8
+#define SPEC_DISK_SERIAL 20
+
+/**
+ * struct spec_disk - one entry of disks:
+ * @path:   a raw file or a block device, absolute; owned
+ * @serial: "" none
+ */
+struct spec_disk {
+	char *path;
+	char serial[SPEC_DISK_SERIAL + 1];
+	bool is_readonly;
+	bool has_discard;
+};
+
 /**
  * struct spec - strings are owned; zero or "" means: not given
  * @origin:    file name for messages
@@ -90,6 +105,8 @@ struct spec {
 	unsigned int rt_priority;
 	struct spec_device *devices;
 	size_t n_devices;
+	struct spec_disk *disks;
+	size_t n_disks;
 	char *kernel;
 	char *initrd;
 	char *cmdline;
@@ -102,7 +119,7 @@ struct spec {
  * @origin: file name for messages
  *
  * Unknown key, wrong type, bad value: -EINVAL with @err: object "FILE:LINE:COL", what, found, wanted.
- * A key that is known but not built yet (disks, net, shares, vsock) is refused by name.
+ * A key that is known but not built yet (net, shares, vsock) is refused by name.
  * name, cpus and memory are required; version defaults to 1; newer is -EPROTONOSUPPORT.
  */
 int spec_parse(const char *text, size_t len, const char *origin, struct spec *ret,

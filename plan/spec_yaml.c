@@ -7,6 +7,7 @@
 #include <cyaml/cyaml.h>
 
 #include "base/cleanup.h"
+#include "plan/spec.h"
 #include "plan/spec_yaml.h"
 #include "plan/value.h"
 #include "plan/vf_policy.h"
@@ -48,6 +49,16 @@ static const cyaml_schema_value_t device_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_device, device_fields),
 };
 
+static const cyaml_schema_field_t disk_fields[] = {
+	TEXT(NEEDED, struct raw_disk, path),	 TEXT(OPTIONAL, struct raw_disk, readonly),
+	TEXT(OPTIONAL, struct raw_disk, serial), TEXT(OPTIONAL, struct raw_disk, discard),
+	TEXT(OPTIONAL, struct raw_disk, format), CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t disk_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_disk, disk_fields),
+};
+
 static const cyaml_schema_field_t boot_fields[] = {
 	TEXT(OPTIONAL, struct raw_boot, kernel),
 	TEXT(OPTIONAL, struct raw_boot, initrd),
@@ -75,7 +86,7 @@ static const cyaml_schema_field_t spec_fields[] = {
 	MAPPING(struct raw_spec, cache, cache_fields),
 	TEXT(OPTIONAL, struct raw_spec, rt_priority),
 	LIST(struct raw_spec, devices, &device_entry, SPEC_MAX_DEVICES),
-	CYAML_FIELD_IGNORE("disks", CYAML_FLAG_OPTIONAL),
+	LIST(struct raw_spec, disks, &disk_entry, SPEC_MAX_DISKS),
 	CYAML_FIELD_IGNORE("net", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("shares", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("vsock", CYAML_FLAG_OPTIONAL),

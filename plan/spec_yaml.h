@@ -25,6 +25,10 @@ struct raw_device {
 	unsigned int accept_count;
 };
 
+struct raw_disk {
+	char *path, *readonly, *serial, *discard, *format;
+};
+
 struct raw_boot {
 	char *kernel, *initrd, *cmdline;
 };
@@ -42,6 +46,8 @@ struct raw_spec {
 	char *rt_priority;
 	struct raw_device *devices;
 	unsigned int devices_count;
+	struct raw_disk *disks;
+	unsigned int disks_count;
 	struct raw_boot *boot;
 	char *backend, *hypervisor;
 };

@@ -19,6 +19,7 @@
 #include "base/state.h"
 #include "numa/irq_step.h"
 #include "tools/apply.h"
+#include "tools/disks.h"
 #include "tools/launch.h"
 #include "tools/verify.h"
 #include "tools/vm.h"
@@ -230,6 +231,7 @@ static int check(struct start *s)
 	r = r ?: find_user(s);
 	r = r ?: check_readable(s, s->plan.kernel, "kernel");
 	r = r ?: check_readable(s, s->plan.initrd, "initrd");
+	r = r ?: disks_check(s->c, &s->plan, s->uid, s->gid);
 	r = r ?: check_backend(s);
 	return r
 		       ?: cv_owner_read(s->c->root, s->uid, getenv("SLURM_JOB_ID"), &s->owner,

@@ -14,7 +14,19 @@
 #define TESTS_MAX_BYTES (256 << 10)
 #define TIMEOUT_S 120
 
-/* Tests name devices by their id in the spec ("device": "nic0"); the guest knows addresses. */
+/* By its id in the spec; disks, which have none there, are disk0, disk1, ... Return: NULL, none. */
+static const struct cv_bdf *find_address(const struct plan *p, const char *id)
+{
+	for (size_t i = 0; i < p->n_devices; i++)
+		if (strcmp(p->devices[i].id, id) == 0)
+			return &p->devices[i].guest;
+	for (size_t i = 0; i < p->n_disks; i++)
+		if (strcmp(p->disks[i].id, id) == 0)
+			return &p->disks[i].guest;
+	return NULL;
+}
+
+/* Tests name devices ("device": "nic0"); the guest knows addresses. */
 int verify_resolve(struct cmd *c, const struct plan *p, struct verify_request *q)
 {
 	size_t i;
@@ -23,16 +35,11 @@ int verify_resolve(struct cmd *c, const struct plan *p, struct verify_request *q
 	json_array_foreach(q->tests, i, t) {
 		const char *id = cv_json_str(t, "device", "");
 		char bdf[CV_BDF_MAX];
-		bool found = !id[0];
+		const struct cv_bdf *guest = find_address(p, id);
 
-		for (size_t d = 0; d < p->n_devices && !found; d++) {
-			if (strcmp(p->devices[d].id, id) != 0)
-				continue;
-			json_object_set_new(t, "bdf",
-					    json_string(cv_format_bdf(p->devices[d].guest, bdf)));
-			found = true;
-		}
-		if (!found)
+		if (guest)
+			json_object_set_new(t, "bdf", json_string(cv_format_bdf(*guest, bdf)));
+		else if (id[0])
 			return cv_fail(&c->err, -EINVAL, CV_EXIT_USAGE, "NO_DEVICE", id,
 				       "a test names a device that the plan does not have");
 	}

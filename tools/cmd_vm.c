@@ -217,8 +217,12 @@ static int print_log(struct cmd *c, const char *name)
 	if (!text) {
 		int r = cv_stat(c->root, vm_path(path, name, "vmm/console.log"), &st);
 
-		return cv_fail_errno(&c->err, r < 0 ? r : -EINVAL, path,
-				     "cannot read the console log");
+		r = cv_fail_errno(&c->err, r < 0 ? r : -EINVAL, path,
+				  "cannot read the console log");
+		if (r == -ENOENT)
+			cv_error_hint(&c->err, "under QEMU a guest that writes to disks that are "
+					       "files has none: carve-spec(5)");
+		return r;
 	}
 	fputs(text, stdout);
 	return 0;

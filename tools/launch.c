@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -137,6 +138,21 @@ static int watch_vmm(void *ctx, struct cv_error *err)
 	return 0;
 }
 
+/* Disks that are files may be written to their end. */
+static uint64_t max_file_bytes(struct cv_sysroot *root, const struct plan *p)
+{
+	uint64_t max = LOG_MAX_BYTES;
+
+	for (size_t i = 0; i < p->n_disks && plan_writes_files(p); i++) {
+		struct stat st;
+
+		if (!p->disks[i].is_readonly && cv_stat(root, p->disks[i].path, &st) == 0 &&
+		    S_ISREG(st.st_mode) && (uint64_t)st.st_size > max)
+			max = (uint64_t)st.st_size;
+	}
+	return max;
+}
+
 /* Memory and devices are there when QMP answers: from then on the VMM's files may be capped. */
 static int open_qmp(const struct cv_step_env *env, const struct plan *p, pid_t pid,
 		    struct vmm_qmp **ret, struct cv_error *err)
@@ -152,7 +168,7 @@ static int open_qmp(const struct cv_step_env *env, const struct plan *p, pid_t p
 				 &w, &qmp, err);
 	if (r < 0)
 		return r;
-	r = vmm_cap_files(pid, LOG_MAX_BYTES);
+	r = vmm_cap_files(pid, max_file_bytes(env->root, p));
 	if (r < 0)
 		return cv_fail_errno(err, r, env->vm, "cannot cap the VMM's log files");
 	*ret = TAKE_PTR(qmp);

@@ -36,6 +36,19 @@ spec() {
 	expect 0 plan --explain --sysroot "$machine" "$spec"
 }
 
+@test "disks are in the plan, and in what is made of it" {
+	spec 'disks: [{path: /srv/root.img, serial: root}, {path: /dev/vg0/data, readonly: true}]'
+	expect 0 plan --sysroot "$machine" "$spec"
+	has "$output" disk0 /srv/root.img 0000:00:04.0 disk1 /dev/vg0/data read-only
+	expect 0 plan --json --sysroot "$machine" "$spec"
+	[[ $(jq -r '.disks[1].path' <<<"$output") == /dev/vg0/data ]]
+	expect 0 plan --format qemu --sysroot "$machine" "$spec"
+	has "$output" file.driver=host_device,file.filename=/dev/vg0/data addr=0x5
+	sed 's/vm1/vm2/' "$spec" >"$BATS_TEST_TMPDIR/vm2.yaml"
+	expect 6 plan --sysroot "$machine" "$spec" "$BATS_TEST_TMPDIR/vm2.yaml"
+	has "$errors" /srv/root.img vm1 vm2
+}
+
 @test "two specs get different cores" {
 	spec
 	sed 's/vm1/vm2/' "$spec" >"$BATS_TEST_TMPDIR/vm2.yaml"

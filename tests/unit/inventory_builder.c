@@ -463,6 +463,15 @@ struct spec_device *ib_device(struct spec *s, enum spec_select select)
 	return d;
 }
 
+struct spec_disk *ib_want_disk(struct spec *s, const char *path)
+{
+	s->disks = reallocarray(s->disks, s->n_disks + 1, sizeof(*s->disks));
+	assert_non_null(s->disks);
+	s->disks[s->n_disks] = (struct spec_disk){ .path = strdup(path) };
+	assert_non_null(s->disks[s->n_disks].path);
+	return &s->disks[s->n_disks++];
+}
+
 struct spec_device *ib_want_bdf(struct spec *s, const char *bdf)
 {
 	struct spec_device *d = ib_device(s, SPEC_BY_BDF);

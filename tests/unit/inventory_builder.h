@@ -57,6 +57,8 @@ void ib_lease_pages(struct cv_lease *l, int node, uint64_t page_size, uint64_t p
 struct spec ib_spec(const char *name, unsigned int cpus, uint64_t memory, uint64_t page_size);
 /** ib_device() - a device entry "devN" of a spec; valid until the next one. */
 struct spec_device *ib_device(struct spec *s, enum spec_select select);
+/** ib_want_disk() - a disk of a spec; valid until the next one. */
+struct spec_disk *ib_want_disk(struct spec *s, const char *path);
 /* The usual ones: */
 struct spec_device *ib_want_bdf(struct spec *s, const char *bdf);
 struct spec_device *ib_want_class(struct spec *s, const char *class);

@@ -34,6 +34,9 @@ static void two_nodes(struct inventory *inv, struct spec *s)
 	ib_want_vf(s, IB_IGB0);
 	ib_want_vf_class(s, "nvme");
 	ib_want_bdf(s, IB_EDU_ROOT)->accept = SPEC_ACCEPT_NO_RESET;
+	snprintf(ib_want_disk(s, "/srv/images/wide,root.img")->serial, SPEC_DISK_SERIAL, "root");
+	s->disks[0].has_discard = true;
+	ib_want_disk(s, "/dev/vg0/data")->is_readonly = true;
 }
 
 static void smt(struct inventory *inv, struct spec *s)

@@ -238,6 +238,7 @@ static void failing_tests(void **state)
 		"{\"kind\":\"nvme-write\",\"bdf\":\"0000:40:00.0\"}",
 		"{\"kind\":\"nvme-write\",\"bdf\":\"0000:40:00.0\",\"offset\":512}",
 		"{\"kind\":\"nvme-write\",\"bdf\":\"0000:40:00.0\",\"offset\":0,\"bytes\":0}",
+		"{\"kind\":\"disk-write\",\"bdf\":\"0000:40:00.0\",\"offset\":100}",
 		"{\"kind\":\"silence\",\"bdf\":\"0000:41:00.0\",\"address\":\"192.0.2.2\"}",
 		"{\"kind\":\"silence\",\"bdf\":\"0000:41:00.0\",\"address\":\"192.0.2.2\","
 		"\"peer\":\"192.0.2.1\",\"peer_mac\":\"52:54\"}",

@@ -113,7 +113,7 @@ static void newer_version_is_refused(void **state)
 static bool is_optional(const char *key)
 {
 	return strcmp(key, "mac") == 0 || strcmp(key, "host_port") == 0 ||
-	       strcmp(key, "rt_priority") == 0;
+	       strcmp(key, "rt_priority") == 0 || strcmp(key, "disks") == 0;
 }
 
 static void check_damaged(const json_t *root, const char *key, const char *how)

@@ -193,6 +193,17 @@ static void check_all_devices(const struct spec *s)
 	assert_string_equal(d[2].class, "gpu");
 }
 
+static void check_all_disks(const struct spec *s)
+{
+	assert_int_equal(s->n_disks, 2);
+	assert_string_equal(s->disks[0].path, "/srv/all.img");
+	assert_string_equal(s->disks[0].serial, "ABCdef.0123456_+-xyz");
+	assert_true(s->disks[0].has_discard && !s->disks[0].is_readonly);
+	assert_string_equal(s->disks[1].path, "/dev/vg0/data");
+	assert_string_equal(s->disks[1].serial, "");
+	assert_true(s->disks[1].is_readonly && !s->disks[1].has_discard);
+}
+
 static void test_all_keys(void **state)
 {
 	_cleanup_free_ char *text = NULL;
@@ -212,6 +223,7 @@ static void test_all_keys(void **state)
 	assert_string_equal(s.backend, "qemu");
 	assert_string_equal(s.hypervisor, "/dev/carve");
 	check_all_devices(&s);
+	check_all_disks(&s);
 }
 
 static void test_split_cache_and_p2p(void **state)

@@ -396,6 +396,97 @@ static void test_no_room(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 }
 
+/* ---- a plan's disks ---- */
+
+static char image[] = "/tmp/carve-disk-XXXXXX";
+
+static void make_image(void)
+{
+	_cleanup_close_ int fd = -1;
+
+	memcpy(image + sizeof(image) - 7, "XXXXXX", 6);
+	fd = mkostemp(image, O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+}
+
+static int make_disks(bool is_readonly, struct vmm_disks **ret)
+{
+	struct plan p = { .n_vcpus = 1, .n_disks = 1 };
+
+	p.disks[0] = (struct plan_disk){ .id = "disk0", .path = image, .serial = "one" };
+	p.disks[0].is_readonly = is_readonly;
+	p.disks[0].guest.dev = (uint8_t)plan_disk_slot(0);
+	x.g.err = (struct cv_error){ 0 };
+	return vmm_disks_new(&x.g.env, &p, ret, &x.g.err);
+}
+
+/* A slot is never given back: the next disk has another machine. */
+static void drop_disks(void **state, struct vmm_disks *disks)
+{
+	vmm_disks_free(disks);
+	teardown(state);
+	setup(state);
+}
+
+/* What another program locks, as QEMU does: a byte of the file. Return: its descriptor, -errno. */
+static int lock_byte(int flags, short type, off_t at)
+{
+	struct flock l = { .l_type = type, .l_start = at, .l_len = 1 };
+	int fd = open(image, flags | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	if (fcntl(fd, F_OFD_SETLK, &l) == 0)
+		return fd;
+	close(fd);
+	return -EAGAIN;
+}
+
+static void test_locked_by_another(void **state)
+{
+	static const struct {
+		off_t byte; /* 101: writes, 201: suffers nobody who writes */
+		bool is_readonly;
+		int result;
+	} cases[] = {
+		{ 100, false, -EBUSY }, { 101, false, -EBUSY }, { 201, false, -EBUSY },
+		{ 100, true, 0 },	{ 101, true, -EBUSY },	{ 201, true, 0 },
+	};
+
+	make_image();
+	for (size_t i = 0; i < CV_ARRAY_SIZE(cases); i++) {
+		_cleanup_close_ int fd = lock_byte(O_RDWR, F_RDLCK, cases[i].byte);
+		struct vmm_disks *disks = NULL;
+
+		assert_true(fd >= 0);
+		assert_int_equal(make_disks(cases[i].is_readonly, &disks), cases[i].result);
+		if (disks)
+			drop_disks(state, disks);
+		else
+			assert_string_equal(x.g.err.code, "DISK_BUSY");
+	}
+	unlink(image);
+}
+
+static void test_locks_others_out(void **state)
+{
+	struct vmm_disks *disks = NULL;
+
+	make_image();
+	assert_int_equal(make_disks(false, &disks), 0);
+	assert_int_equal(lock_byte(O_RDWR, F_RDLCK, 101), -EAGAIN);
+	assert_int_equal(lock_byte(O_RDONLY, F_RDLCK, 100), -EAGAIN);
+	drop_disks(state, disks);
+	assert_int_equal(make_disks(true, &disks), 0);
+	assert_int_equal(lock_byte(O_RDWR, F_WRLCK, 201), -EAGAIN);
+	drop_disks(state, disks);
+	unlink(image);
+	assert_int_equal(make_disks(true, &disks), -ENOENT);
+	assert_int_equal(mkfifo(image, 0600), 0);
+	assert_int_equal(make_disks(true, &disks), -ENOTBLK);
+	unlink(image);
+}
+
 /* ---- bad requests ---- */
 
 static void test_short_header(void **state)
@@ -606,6 +697,8 @@ int main(void)
 		CASE(test_discard_and_zeroes),
 		CASE(test_cut_file),
 		CASE(test_no_room),
+		CASE(test_locked_by_another),
+		CASE(test_locks_others_out),
 		CASE(test_short_header),
 		CASE(test_no_status),
 		CASE(test_many),

@@ -268,9 +268,9 @@ int guest_test_mac(const struct guest *g, const json_t *test, struct guest_resul
 /* nvme.c */
 
 /**
- * guest_nvme_open() - open the first namespace of an NVMe controller, past the page cache
+ * guest_nvme_open() - open the first namespace of an NVMe controller, or a virtio disk, past the page cache
  * @g: the guest
- * @bdf: PCI address of the controller
+ * @bdf: PCI address of the controller or of the virtio function
  * @flags: O_RDONLY or O_RDWR
  * @name: receives the name of the block device
  * @size: of @name in bytes

@@ -47,13 +47,37 @@ static int find_namespace(const struct guest *g, const char *bdf, char *name, si
 	return -ENODEV;
 }
 
+/* The disk of a virtio function: virtio1/block/vda. */
+static int find_virtio_disk(const struct guest *g, const char *bdf, char *name, size_t size)
+{
+	_cleanup_names_ struct guest_names devices = {}, disks = {};
+	int ret;
+
+	ret = guest_list(g, &devices, "virtio", PCI_DIR "/%s", bdf);
+	if (ret < 0)
+		return ret;
+	if (!devices.count)
+		return -ENODEV;
+	ret = guest_list(g, &disks, "vd", PCI_DIR "/%s/%s/block", bdf, devices.names[0]);
+	if (ret < 0)
+		return ret;
+	return disks.count && snprintf(name, size, "%s", disks.names[0]) < (int)size ? 0 : -ENODEV;
+}
+
+static int find_disk(const struct guest *g, const char *bdf, char *name, size_t size)
+{
+	int ret = find_namespace(g, bdf, name, size);
+
+	return ret < 0 ? find_virtio_disk(g, bdf, name, size) : ret;
+}
+
 int guest_nvme_open(const struct guest *g, const char *bdf, int flags, char *name, size_t size)
 {
 	uint64_t deadline = guest_now_us() + APPEAR_MS * 1000ULL;
 	int fd;
 
 	for (;;) {
-		fd = find_namespace(g, bdf, name, size);
+		fd = find_disk(g, bdf, name, size);
 		if (fd == 0)
 			fd = guest_open(g, flags | O_DIRECT, "dev/%s", name);
 		if (fd >= 0 || guest_now_us() >= deadline)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* nvme-write: write a pattern to the namespace of a controller, read it back, compare each word. */
+/* nvme-write, disk-write: write a pattern to the namespace of a controller or to a virtio disk, read it
+ * back, compare each word. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -129,7 +130,7 @@ int guest_test_nvme_write(const struct guest *g, const json_t *test, struct gues
 	fd = guest_nvme_open(g, bdf, O_RDWR, name, sizeof(name));
 	if (fd < 0)
 		return guest_fail(result, fd,
-				  "no namespace of the NVMe controller %s can be opened", bdf);
+				  "no NVMe namespace and no virtio disk of %s can be opened", bdf);
 	json_object_set_new(result->json, "device", json_string(name));
 	return run(&(struct write_io){ .fd = fd, .out = out, .in = in }, &args, name, result);
 }

@@ -15,6 +15,8 @@ struct test_kind {
 static const struct test_kind test_kinds[] = {
 	{ .name = "nvme-pattern", .run = guest_test_nvme },
 	{ .name = "nvme-write", .run = guest_test_nvme_write },
+	{ .name = "disk-pattern", .run = guest_test_nvme },
+	{ .name = "disk-write", .run = guest_test_nvme_write },
 	{ .name = "ping", .run = guest_test_ping },
 	{ .name = "silence", .run = guest_test_silence },
 	{ .name = "edu-dma", .run = guest_test_edu },

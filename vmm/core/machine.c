@@ -49,6 +49,7 @@ struct machine {
 	struct vmm_power *power;
 	struct vmm_vconsole *console;
 	struct vmm_vrng *rng;
+	struct vmm_disks *disks;
 	struct vx_space *space;
 	struct vmm_vfio_device **devices;
 	int announced_fd; /* the hypervisor knows of them; -1 */
@@ -247,6 +248,7 @@ static int make_all_devices(struct machine *m, struct cv_error *err)
 	r = r ?: make_channels(m, &env, err);
 	r = r ?: vmm_power_new(&m->pio, m->irqs, &m->power);
 	r = r ?: vmm_vrng_new(&env, SLOT_RNG, &m->rng, err);
+	r = r ?: vmm_disks_new(&env, m->in.plan, &m->disks, err);
 	r = r ?: make_devices(m, err);
 	r = r ?: vmm_pci_assign(m->pci, err);
 	if (r == 0)
@@ -676,6 +678,8 @@ static void free_machine(struct machine *m)
 		if (m->devices[i])
 			vmm_vfio_device_free(m->devices[i]);
 	free(m->devices);
+	if (m->disks)
+		vmm_disks_free(m->disks);
 	if (m->rng)
 		vmm_vrng_free(m->rng);
 	if (m->console)

@@ -13,6 +13,7 @@
 
 #define INPUT_AT_ONCE 4096
 #define LOG_AT_ONCE 4096
+#define LOG_BYTES_MAX (16ULL << 20) /* the launcher's limit is higher when disks are files */
 
 /** struct vmm_channel - @client.fd is changed by the loop's thread, with @lock held */
 struct vmm_channel {
@@ -27,6 +28,7 @@ struct vmm_channel {
 	size_t out_at, out_len;
 	uint8_t log[LOG_AT_ONCE]; /* not written yet */
 	size_t log_len;
+	uint64_t log_bytes; /* in the file */
 	bool is_flush_deferred, is_room_deferred;
 	bool is_short; /* somebody waits for room in @out */
 };
@@ -37,13 +39,14 @@ static void flush_log_locked(struct vmm_channel *c)
 {
 	size_t at = 0;
 
-	while (c->log_fd >= 0 && at < c->log_len) {
+	while (c->log_fd >= 0 && at < c->log_len && c->log_bytes < LOG_BYTES_MAX) {
 		ssize_t n = write(c->log_fd, c->log + at, c->log_len - at);
 
 		/* a full disk, or the launcher's limit, costs the log and not the guest */
 		if (n <= 0)
 			break;
 		at += (size_t)n;
+		c->log_bytes += (uint64_t)n;
 	}
 	c->log_len = 0;
 }

@@ -4,6 +4,7 @@
 #ifndef CARVE_VMM_DEVICES_H
 #define CARVE_VMM_DEVICES_H
 
+#include "plan/plan.h"
 #include "vmm/core/bus.h"
 #include "vmm/dev/virtio.h"
 
@@ -56,5 +57,19 @@ struct vmm_disk {
 int vmm_vblk_new(const struct vmm_virtio_env *env, unsigned int slot, const struct vmm_disk *disk,
 		 struct vmm_vblk **ret, struct cv_error *err);
 void vmm_vblk_free(struct vmm_vblk *b);
+
+/* ---- all disks of a plan ---- */
+struct vmm_disks;
+/**
+ * vmm_disks_new() - open and lock the plan's disks, and show each in its slot; like kernel and initrd they
+ * are opened by the VMM, as its user
+ *
+ * A disk that is written to is locked against every other program that locks (QEMU with locking=on, too),
+ * a block device also against mounts (O_EXCL); one that is only read against those that write.
+ * Return: 0; -EBUSY: somebody else has it; -errno.
+ */
+int vmm_disks_new(const struct vmm_virtio_env *env, const struct plan *p, struct vmm_disks **ret,
+		  struct cv_error *err);
+void vmm_disks_free(struct vmm_disks *d);
 
 #endif

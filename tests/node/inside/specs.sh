@@ -18,11 +18,15 @@ pci_find() {
 	return 1
 }
 
-# pattern_sum OFFSET BYTES [SEED]: SHA-256 of a part of the known pattern: each 8-byte word is its offset,
-# plus the seed.
-pattern_sum() {
+# pattern OFFSET BYTES [SEED]: a part of the known pattern: each 8-byte word is its offset, plus the seed.
+pattern() {
 	perl -e 'my ($o, $n, $s) = @ARGV; print pack("Q<*", map { $o + $s + 8 * $_ } 0 .. $n / 8 - 1)' \
-		"$1" "$2" "${3:-0}" | sha256sum | cut -d' ' -f1
+		"$1" "$2" "${3:-0}"
+}
+
+# pattern_sum OFFSET BYTES [SEED]: its SHA-256.
+pattern_sum() {
+	pattern "$@" | sha256sum | cut -d' ' -f1
 }
 
 # specs_prepare DIR: fills DIR with the specs and test lists of this node.
@@ -34,6 +38,7 @@ specs_prepare() {
 	IGB1=$(pf_bdf igb 1)
 	NVME0=$(pf_bdf nvme 0)
 	NVME1=$(pf_bdf nvme 1)
+	NVME1_BLOCK=$(basename "$(echo "/sys/bus/pci/devices/$NVME1/nvme"/nvme*)")n1
 	EDU=$(pci_find 0x1234:0x11e8 1)
 	IVSHMEM=$(pci_find 0x1af4:0x1110 1)
 	EDU_BARE=$(pci_find 0x1234:0x11e8 none)
@@ -41,7 +46,7 @@ specs_prepare() {
 	for file in "$from"/*; do
 		sed -e "s/@IGB0@/$IGB0/; s/@IGB1@/$IGB1/; s/@NVME0@/$NVME0/; s/@NVME1@/$NVME1/" \
 			-e "s/@EDU@/$EDU/; s/@EDU_BARE@/$EDU_BARE/; s/@IVSHMEM@/$IVSHMEM/" \
-			-e "s/@SEED@/$SEED/" -e "s/@PATTERN@/$(pattern_sum 4096 1048576)/" \
+			-e "s/@SEED@/$SEED/; s/@NVME1_BLOCK@/$NVME1_BLOCK/" -e "s/@PATTERN@/$(pattern_sum 4096 1048576)/" \
 			-e "s/@PATTERN0@/$(pattern_sum 0 65536)/" "$file" >"$1/${file##*/}"
 	done
 }
