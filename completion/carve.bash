@@ -25,7 +25,7 @@ _carve_verbs() {
 # _carve_words PROGRAM KIND WORDS VERB...: candidates for an argument
 _carve_words() {
 	case $2 in
-	@vm) "$1" list --names 2>/dev/null ;;
+	@vm | @start) "$1" list --names 2>/dev/null ;;
 	@device) "$1" device list --names --vfs 2>/dev/null ;;
 	@inner) grep -v '^--' <<<"$3" ;;
 	@verb) "$1" __complete "${@:5}" 2>/dev/null | grep -v '^[-@]' ;;
@@ -52,7 +52,7 @@ _carve() {
 	value=$(_carve_value "$previous" "$words" | head -n 1)
 	kind=$(grep '^@' <<<"$words" | grep -v '^@value ')
 	words=$(grep -v '^@' <<<"$words")
-	if [[ $value == FILE || $value == PATH ]]; then
+	if [[ $value == FILE || $value == PATH || $value == DIR ]]; then
 		kind=@file words=""
 	elif [[ $value == [a-z]* ]]; then
 		kind="" words=${value// /$'\n'}
@@ -63,9 +63,9 @@ _carve() {
 		[[ ${#verbs[@]} -gt 0 ]] &&
 			words=$(_carve_words "$program" "$kind" "$words" "${verbs[@]}")
 	fi
-	if [[ $kind == @file && $current != -* ]]; then
+	if [[ ($kind == @file || $kind == @start) && $current != -* ]]; then
 		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
 		return
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

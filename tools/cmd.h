@@ -72,7 +72,8 @@ enum cmd_need {
 /**
  * struct cmd_verb - one verb; the table is the source of help, completion and dispatch
  * @args:     usage of the positional arguments ("SPEC...")
- * @complete: what completes the arguments: "vm", "file", "" (for the shell completion)
+ * @complete: what completes the arguments: "vm", "file", "start" (a VM or a file), "" (for the
+ *            shell completion)
  * @run:      returns an exit code (enum cv_exit), or -errno with cmd->err filled
  * @verbs:    of a verb with verbs of its own (carve device list): the table, NULL-terminated; the verb
  *            itself has no run then, and cmd->verb is the inner one
@@ -154,7 +155,7 @@ void cmd_specs_free(struct spec *specs, size_t n);
 extern const struct cv_step_table cmd_steps;
 
 extern const struct cmd_verb cmd_topo, cmd_audit, cmd_snapshot, cmd_state, cmd_plan, cmd_run,
-	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_drift, cmd_recover, cmd_device,
-	cmd_vf, cmd_help_verb, cmd_version, cmd_complete;
+	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_drift, cmd_diff, cmd_metrics,
+	cmd_recover, cmd_device, cmd_vf, cmd_help_verb, cmd_version, cmd_complete;
 
 #endif

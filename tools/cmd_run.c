@@ -21,6 +21,7 @@
 #include "tools/apply.h"
 #include "tools/disks.h"
 #include "tools/launch.h"
+#include "tools/manifest.h"
 #include "tools/verify.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
@@ -36,6 +37,7 @@ struct start {
 	uid_t uid;
 	gid_t gid;
 	int hypervisor_fd;
+	char *vmm_version;
 	struct cv_owner owner;
 	struct launch launch;
 	json_t *timings;
@@ -113,12 +115,11 @@ static int check_readable(struct start *s, const char *path, const char *what)
 static int check_backend(struct start *s)
 {
 	const struct vmm_backend_ops *backend = vmm_backend_find(s->plan.backend);
-	_cleanup_free_ char *version = NULL;
 
 	if (!backend)
 		return cv_fail(&s->c->err, -EINVAL, CV_EXIT_USAGE, "NO_BACKEND", s->plan.backend,
 			       "there is no such VMM backend");
-	return backend->probe(&version, &s->c->err);
+	return backend->probe(&s->vmm_version, &s->c->err);
 }
 
 static int no_kvm(struct start *s)
@@ -348,6 +349,22 @@ static void write_timings(struct start *s)
 				0644);
 }
 
+/* Evidence, not a part of the start: a guest that runs is not ended because a disk is full. */
+static void write_manifest(struct start *s)
+{
+	struct manifest_run run = {
+		.plan = &s->plan,
+		.inv = &s->inv,
+		.hypervisor = hypervisor_path(&s->plan),
+		.vmm_version = s->vmm_version,
+		.timings = s->timings,
+	};
+	struct cv_error err = { 0 };
+
+	if (manifest_write(s->c->root, &run, &err) < 0)
+		cmd_note(s->c, "%s: %s: %s", err.object, err.what, err.found);
+}
+
 static int take_and_launch(struct start *s)
 {
 	int r = vm_create(s->c, &s->plan, s->uid, s->gid);
@@ -356,8 +373,10 @@ static int take_and_launch(struct start *s)
 		return r; /* somebody else's directory */
 	r = r ?: write_lease(s);
 	r = r ?: apply(s);
-	if (r == 0)
+	if (r == 0) {
 		write_timings(s);
+		write_manifest(s);
+	}
 	if (r == 0 && launch_is_interrupted())
 		r = launch_fail_interrupted(s->plan.name, &s->c->err);
 	return r < 0 ? apply_give_up(s->c, r, s->plan.name, vm_release) : 0;
@@ -438,6 +457,7 @@ static int run(struct cmd *c)
 	if (s.hypervisor_fd >= 0)
 		close(s.hypervisor_fd);
 	json_decref(s.timings);
+	free(s.vmm_version);
 	verify_done(&s.verify);
 	cmd_specs_free(s.specs, c->n_args);
 	plan_done(&s.plan);

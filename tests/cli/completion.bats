@@ -65,6 +65,8 @@ verb_options() {
 	[[ $(complete_words state --diff exampl) == examples ]]
 	[[ $(complete_words plan --from exampl) == examples ]]
 	[[ $(complete_words plan --hwloc-xml exampl) == examples ]]
+	[[ $(complete_words diff exampl) == examples ]]
+	[[ $(complete_words metrics --textfile exampl) == examples ]]
 	[[ -z $(complete_words topo exampl) ]]
 }
 
