@@ -19,7 +19,7 @@ enum cv_exit {
 	CV_EXIT_BUSY = 6,    /* held by another VM, process, mount or lock */
 	CV_EXIT_PARTIAL = 7, /* something could not be undone: run carve recover */
 	CV_EXIT_TIMEOUT = 8, /* a deadline passed */
-	CV_EXIT_GUEST = 9,   /* the VMM or the guest failed, or the guest is not what was planned */
+	CV_EXIT_GUEST = 9, /* the VMM or the guest failed, or is not what was planned or certified */
 	CV_EXIT_TRANSIENT = 75, /* try again later */
 };
 

@@ -9,7 +9,7 @@
 #include "numa/irq_ledger.h"
 
 /* "vfio-msix[3](0000:81:10.0)", "vfio-intx(0000:81:10.0)": names of drivers/vfio/pci/vfio_pci_intrs.c */
-static int parse_name(const char *name, struct cv_bdf *ret_bdf, unsigned int *ret_vector)
+int nu_irq_parse_vfio(const char *name, struct cv_bdf *ret_bdf, unsigned int *ret_vector)
 {
 	const char *bracket = strchr(name, '['), *paren = strchr(name, '(');
 	char text[CV_BDF_MAX];
@@ -58,7 +58,7 @@ static bool is_of_plan(const struct plan *p, const struct nu_irq *irq, int *ret_
 	unsigned int vector;
 	int device;
 
-	if (!irq->is_guest || p->n_vcpus == 0 || parse_name(irq->actions, &bdf, &vector) < 0)
+	if (!irq->is_guest || p->n_vcpus == 0 || nu_irq_parse_vfio(irq->actions, &bdf, &vector) < 0)
 		return false;
 	device = find_device(p, bdf);
 	if (device < 0)

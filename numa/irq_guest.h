@@ -13,6 +13,12 @@ struct nu_guest_irq {
 };
 
 /**
+ * nu_irq_parse_vfio() - function and vector of a handler's name, "vfio-msix[3](0000:81:10.0)"
+ * Return: 0, -EINVAL.
+ */
+int nu_irq_parse_vfio(const char *name, struct cv_bdf *ret_bdf, unsigned int *ret_vector);
+
+/**
  * nu_guest_irqs() - interrupts that VFIO handles for devices of @plan
  *
  * Vector N of the guest's device number D goes to the vCPU number D + N, modulo their number, of those

@@ -92,6 +92,44 @@ int nu_thread_read(struct cv_sysroot *root, pid_t tid, struct nu_thread *ret)
 	return 0;
 }
 
+/* ---- time ---- */
+
+/* "5018623 1203 17": ran, waited, how often. A kernel without CONFIG_SCHED_INFO has all zero. */
+static int parse_schedstat(char *text, struct nu_thread_time *t)
+{
+	char *save = NULL, *ran = strtok_r(text, " ", &save), *waited = strtok_r(NULL, " ", &save);
+	uint64_t times;
+
+	if (!waited || cv_parse_u64(ran, &t->ran_ns) < 0 ||
+	    cv_parse_u64(waited, &t->waited_ns) < 0 ||
+	    cv_parse_u64(strtok_r(NULL, " ", &save) ?: "", &times) < 0)
+		return -EINVAL;
+	return t->ran_ns || times ? 0 : -ENODATA;
+}
+
+static int parse_switches(const char *status, struct nu_thread_time *t)
+{
+	char number[32];
+	int r = field(status, "nonvoluntary_ctxt_switches:", number, sizeof(number));
+
+	return r < 0 || cv_parse_u64(number, &t->switches) < 0 ? -EINVAL : 0;
+}
+
+int nu_thread_time_read(struct cv_sysroot *root, pid_t tid, struct nu_thread_time *ret)
+{
+	_cleanup_free_ char *schedstat = NULL, *status = NULL;
+	struct nu_thread_time t = { 0 };
+	char path[CV_PATH_MAX];
+	int r = cv_read_str(root, cv_pathf(path, "/proc/%d/schedstat", tid), &schedstat);
+
+	r = r ?: parse_schedstat(schedstat, &t);
+	r = r ?: cv_read_str(root, cv_pathf(path, "/proc/%d/status", tid), &status);
+	r = r ?: parse_switches(status, &t);
+	if (r == 0)
+		*ret = t;
+	return r;
+}
+
 /* ---- policy ---- */
 
 bool nu_thread_is_realtime(const struct nu_thread *t)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cpulist.h"
 #include "base/error.h"
@@ -32,6 +33,18 @@ struct nu_thread {
 
 /** nu_thread_read() - Return: 0, -ENOENT or -ESRCH when it is gone, -EINVAL, -errno. */
 int nu_thread_read(struct cv_sysroot *root, pid_t tid, struct nu_thread *ret);
+
+/** struct nu_thread_time - since the thread began; @waited_ns: it could run, and did not have a CPU */
+struct nu_thread_time {
+	uint64_t ran_ns, waited_ns;
+	uint64_t switches; /* times it was taken off its CPU against its will */
+};
+
+/**
+ * nu_thread_time_read() - /proc/TID/schedstat (Documentation/scheduler/sched-stats.rst) and status
+ * Return: 0; -ENODATA: the kernel does not count; -ENOENT or -ESRCH; -EINVAL; -errno.
+ */
+int nu_thread_time_read(struct cv_sysroot *root, pid_t tid, struct nu_thread_time *ret);
 
 /** nu_thread_is_realtime() - does it run before all threads of normal policy? */
 bool nu_thread_is_realtime(const struct nu_thread *t);

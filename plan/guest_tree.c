@@ -7,6 +7,9 @@
 
 #include "base/parse.h"
 #include "plan/guest_tables.h"
+#include "plan/name_hash.h"
+
+#define VF_MAC_FIRST 0x02 /* locally administered, of one station */
 
 /* ---- devices ---- */
 
@@ -25,24 +28,6 @@ static int guest_node_of(const struct plan *plan, const struct place *p, int hos
 		}
 	}
 	return best;
-}
-
-static void default_mac(const struct plan *plan, const char *id, char mac[CV_MAC_MAX])
-{
-	/* FNV-1a of VM and device name: stable over runs; locally administered, unicast */
-	uint64_t h = 0xcbf29ce484222325ULL;
-	char text[128];
-
-	snprintf(text, sizeof(text), "%s/%s", plan->name, id);
-	for (const char *c = text; *c; c++)
-		h = (h ^ (unsigned char)*c) * 0x100000001b3ULL;
-	uint8_t bytes[6] = { 0x02,
-			     (uint8_t)(h >> 32),
-			     (uint8_t)(h >> 24),
-			     (uint8_t)(h >> 16),
-			     (uint8_t)(h >> 8),
-			     (uint8_t)h };
-	cv_format_mac(bytes, mac);
 }
 
 /* Width as it is, speed as it can be: an idle link runs slower until it is used. */
@@ -96,7 +81,7 @@ static void fill_device(struct plan *plan, const struct place *p, const struct s
 	if (want->has_mac)
 		cv_format_mac(want->mac, d->mac);
 	else if (d->is_vf && strcmp(d->class_name, "net") == 0)
-		default_mac(plan, want->id, d->mac);
+		name_mac(VF_MAC_FIRST, plan->name, want->id, d->mac);
 }
 
 static int explain_device(struct plan *plan, const struct place *p, const struct plan_device *d)

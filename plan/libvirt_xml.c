@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "plan/guest_tables.h"
+#include "plan/libvirt_virtio.h"
 #include "plan/projections.h"
 #include "plan/xml.h"
 
@@ -21,13 +22,6 @@ static void put_cpulist(struct xml *x, const char *name, const struct cv_cpuset 
 	_cleanup_free_ char *list = cv_format_cpulist(set);
 
 	xml_attr(x, name, "%s", list ? list : "?");
-}
-
-static void put_flag(struct xml *x, const char *element, const char *name, const char *value)
-{
-	xml_open(x, element);
-	xml_attr(x, name, "%s", value);
-	xml_close(x);
 }
 
 /* ---- memory ---- */
@@ -65,8 +59,8 @@ static void put_backing(struct xml *x, const struct plan *p)
 	xml_close(x);
 	xml_open(x, "locked");
 	xml_close(x);
-	put_flag(x, "source", "type", "memfd");
-	put_flag(x, "access", "mode", "shared");
+	xml_flag(x, "source", "type", "memfd");
+	xml_flag(x, "access", "mode", "shared");
 	xml_open(x, "allocation");
 	xml_attr(x, "mode", "immediate");
 	xml_attr(x, "threads", "%zu",
@@ -207,14 +201,14 @@ static void put_os(struct xml *x, const struct plan *p)
 	xml_close(x);
 	xml_open(x, "apic");
 	xml_close(x);
-	put_flag(x, "vmport", "state", "off");
-	put_flag(x, "smm", "state", "off");
+	xml_flag(x, "vmport", "state", "off");
+	xml_flag(x, "smm", "state", "off");
 	xml_close(x);
 }
 
 static void put_lifecycle(struct xml *x)
 {
-	put_flag(x, "clock", "offset", "utc");
+	xml_flag(x, "clock", "offset", "utc");
 	xml_leaf(x, "on_poweroff", "destroy");
 	xml_leaf(x, "on_reboot", "destroy");
 	xml_leaf(x, "on_crash", "destroy");
@@ -231,8 +225,8 @@ static void put_function(struct xml *x, uint32_t domain, unsigned int bus, unsig
 	xml_attr(x, "function", "0x%x", function);
 }
 
-/* @controller: index of the one that the device sits behind */
-static void put_address(struct xml *x, unsigned int controller, struct cv_bdf guest, bool is_shared)
+void libvirt_put_address(struct xml *x, unsigned int controller, struct cv_bdf guest,
+			 bool is_shared)
 {
 	xml_open(x, "address");
 	xml_attr(x, "type", "pci");
@@ -290,10 +284,10 @@ static void put_bridge(struct xml *x, const struct plan *p, const struct plan_br
 	xml_attr(x, "model", "%s", model_of(b->kind));
 	put_target(x, b, index);
 	if (b->parent < 0)
-		put_address(x, 0, host_bridge, false);
+		libvirt_put_address(x, 0, host_bridge, false);
 	else
-		put_address(x, (unsigned int)b->parent + 1, b->bdf,
-			    b->bdf.fn == 0 && is_shared(p, b));
+		libvirt_put_address(x, (unsigned int)b->parent + 1, b->bdf,
+				    b->bdf.fn == 0 && is_shared(p, b));
 	xml_close(x);
 }
 
@@ -342,7 +336,7 @@ static void put_device(struct xml *x, const struct plan_device *d)
 	xml_attr(x, "mode", "subsystem");
 	xml_attr(x, "type", "pci");
 	xml_attr(x, "managed", "no");
-	put_flag(x, "driver", "name", "vfio");
+	xml_flag(x, "driver", "name", "vfio");
 	xml_open(x, "source");
 	xml_open(x, "address");
 	put_function(x, d->host.domain, d->host.bus, d->host.dev, d->host.fn);
@@ -350,37 +344,7 @@ static void put_device(struct xml *x, const struct plan_device *d)
 	xml_close(x);
 	put_alias(x, "alias", "name", d->id);
 	xml_close(x);
-	put_address(x, (unsigned int)d->bridge + 1, d->guest, false);
-	xml_close(x);
-}
-
-static void put_disk(struct xml *x, const struct plan_disk *d, size_t index)
-{
-	bool is_device = plan_disk_is_device(d->path);
-
-	xml_open(x, "disk");
-	xml_attr(x, "type", is_device ? "block" : "file");
-	xml_attr(x, "device", "disk");
-	xml_open(x, "driver");
-	xml_attr(x, "name", "qemu");
-	xml_attr(x, "type", "raw");
-	xml_attr(x, "io", "threads");
-	xml_attr(x, "discard", d->has_discard ? "unmap" : "ignore");
-	xml_close(x);
-	xml_open(x, "source");
-	xml_attr(x, is_device ? "dev" : "file", "%s", d->path);
-	xml_close(x);
-	xml_open(x, "target");
-	xml_attr(x, "dev", "vd%c", (int)('a' + index));
-	xml_attr(x, "bus", "virtio");
-	xml_close(x);
-	if (d->is_readonly) {
-		xml_open(x, "readonly");
-		xml_close(x);
-	}
-	if (d->serial[0])
-		xml_leaf(x, "serial", "%s", d->serial);
-	put_address(x, 0, d->guest, false);
+	libvirt_put_address(x, (unsigned int)d->bridge + 1, d->guest, false);
 	xml_close(x);
 }
 
@@ -397,7 +361,7 @@ static void put_channels(struct xml *x)
 	xml_attr(x, "name", "org.carve.guest");
 	xml_close(x);
 	xml_close(x);
-	put_flag(x, "memballoon", "model", "none");
+	xml_flag(x, "memballoon", "model", "none");
 }
 
 static void put_devices(struct xml *x, const struct plan *p)
@@ -412,8 +376,7 @@ static void put_devices(struct xml *x, const struct plan *p)
 	xml_close(x);
 	for (size_t i = 0; i < p->n_devices; i++)
 		put_device(x, &p->devices[i]);
-	for (size_t i = 0; i < p->n_disks; i++)
-		put_disk(x, &p->disks[i], i);
+	libvirt_put_virtio(x, p);
 	put_channels(x);
 	xml_close(x);
 }
@@ -459,7 +422,7 @@ static void put_low_limit(struct xml *x, const struct plan *p)
 	if (!p->low_limit || p->low_limit >= map_low_default(memory_of(p)))
 		return;
 	xml_open(x, "qemu:commandline");
-	put_flag(x, "qemu:arg", "value", "-machine");
+	xml_flag(x, "qemu:arg", "value", "-machine");
 	xml_open(x, "qemu:arg");
 	xml_attr(x, "value", "max-ram-below-4g=%" PRIu64, p->low_limit);
 	xml_close(x);

@@ -17,10 +17,16 @@ struct identity {
 };
 
 static const struct identity identities[] = {
-	{ "bridges", { "id" } },	   { "devices", { "bdf" } },
-	{ "devices", { "host" } },	   { "disks", { "id" } },
-	{ "nodes", { "node" } },	   { "ports", { "bdf" } },
-	{ "ranges", { "kind", "start" } }, { "vcpus", { "vcpu" } },
+	{ "bridges", { "id" } },
+	{ "devices", { "bdf" } },
+	{ "devices", { "host" } },
+	{ "disks", { "id" } },
+	{ "net", { "id" } },
+	{ "shares", { "id" } },
+	{ "nodes", { "node" } },
+	{ "ports", { "bdf" } },
+	{ "ranges", { "kind", "start" } },
+	{ "vcpus", { "vcpu" } },
 	{ "steps", { "kind", "object" } },
 };
 

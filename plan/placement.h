@@ -284,6 +284,19 @@ int plan_set_devices(struct plan *plan, const struct place *p, const struct spec
 int plan_set_disks(struct plan *plan, const struct spec *s);
 /** place_check_disks() - two guests of one run. Return: 0, -EBUSY: both have a disk, and one writes to it. */
 int place_check_disks(const struct spec *a, const struct spec *b, struct cv_error *err);
+/** plan_set_nets() - the guest's networks and its vsock. Return: 0, -ENOMEM. */
+int plan_set_nets(struct plan *plan, const struct spec *s);
+/** plan_set_shares() - the guest's shared directories. Return: 0, -ENOMEM. */
+int plan_set_shares(struct plan *plan, const struct spec *s);
+/**
+ * plan_check_nets() - guests of one run
+ * Return: 0; -EBUSY: two have one MAC, interface, socket, forwarded port or CID.
+ */
+int plan_check_nets(const struct plan *plans, size_t n, struct cv_error *err);
+/** plan_net_has_tap() - does a step make an interface of the host for it? */
+bool plan_net_has_tap(const struct plan_net *n);
+/** plan_tap_name() - the interface of the host for network @index of guest @vm, 12 characters. */
+void plan_tap_name(const char *vm, size_t index, char ret[16]);
 /** plan_set_steps() - the ordered host writes, once all plans of the run are placed. */
 int plan_set_steps(struct plan *plan, const struct place *p);
 

@@ -23,6 +23,13 @@ const char *const plan_port_words[PLAN_PORTS] = {
 	[PLAN_SWITCH_DOWN] = "switch-down",
 };
 
+const char *const plan_net_words[PLAN_NET_KINDS] = {
+	[PLAN_NET_BRIDGE] = "bridge",
+	[PLAN_NET_OVS] = "ovs",
+	[PLAN_NET_PASST] = "passt",
+	[PLAN_NET_VHOST_USER] = "vhost-user",
+};
+
 const char *const plan_range_words[PLAN_RANGE_KINDS] = {
 	[PLAN_RAM] = "ram",
 	[PLAN_MMIO32] = "mmio32",
@@ -52,6 +59,10 @@ void plan_done(struct plan *p)
 	free(p->devices);
 	for (size_t i = 0; i < p->n_disks; i++)
 		free(p->disks[i].path);
+	for (size_t i = 0; i < p->n_nets; i++)
+		free(p->nets[i].to);
+	for (size_t i = 0; i < p->n_shares; i++)
+		free(p->shares[i].path);
 	free(p->ranges);
 	memset(p, 0, sizeof(*p));
 }

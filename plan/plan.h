@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/step.h"
 #include "base/strv.h"
+#include "plan/guest_limits.h"
 
 #define PLAN_VERSION 1
 #define PLAN_MAX_NODES 16
@@ -147,6 +148,76 @@ struct plan;
  */
 bool plan_writes_files(const struct plan *p);
 
+#define PLAN_MAX_NETS 8
+#define PLAN_NET_QUEUES_MAX 16
+#define PLAN_MAX_FORWARDS 16
+
+enum plan_net_kind {
+	PLAN_NET_BRIDGE,
+	PLAN_NET_OVS,
+	PLAN_NET_PASST,
+	PLAN_NET_VHOST_USER,
+};
+
+/** plan_net_words - names of enum plan_net_kind: "bridge" "ovs" "passt" "vhost-user" */
+#define PLAN_NET_KINDS 4
+extern const char *const plan_net_words[PLAN_NET_KINDS];
+
+/** struct plan_forward - a port of the host that leads into the guest (passt) */
+struct plan_forward {
+	bool is_udp;
+	uint16_t host, guest;
+};
+
+/**
+ * struct plan_net - a virtual network interface of the guest (virtio-net)
+ * @id:     from the spec
+ * @to:     name of the bridge, or path of the socket; "" for passt; owned by the plan
+ * @tap:    interface of the host that a "tap" step makes (bridge, ovs), "" none: 12 characters, from the
+ *          guest's name, so that the same spec gives the same name
+ * @mac:    from the spec, or made from the guest's name and @id (locally administered)
+ * @vlan:   tag of the port (ovs), 0 none
+ * @mtu:    bytes, 0: as the bridge, or 1500
+ * @queues: pairs
+ * @guest:  on bus 0: slot PLAN_NET_SLOT, function = index
+ */
+struct plan_net {
+	char id[32];
+	enum plan_net_kind kind;
+	char *to;
+	char tap[16];
+	char mac[18];
+	int vlan;
+	unsigned int mtu, queues;
+	struct plan_forward forwards[PLAN_MAX_FORWARDS];
+	size_t n_forwards;
+	struct cv_bdf guest;
+};
+
+#define PLAN_MAX_SHARES 8
+#define PLAN_SHARE_TAG 36
+
+/**
+ * struct plan_share - a directory of the host as virtiofs (served by virtiofsd)
+ * @id:    "share0": the first of shares:
+ * @path:  owned by the plan
+ * @guest: on bus 0: slot PLAN_SHARE_SLOT, function = index
+ */
+struct plan_share {
+	char id[16];
+	char *path;
+	char tag[PLAN_SHARE_TAG + 1];
+	bool is_readonly;
+	struct cv_bdf guest;
+};
+
+/* Slots of bus 0 that no backend uses for anything else (see plan/disks.c). Functions of one slot ascend
+ * from 0 without a gap; function 0 says "multi-function" when there is another. */
+#define PLAN_NET_SLOT 28
+#define PLAN_SHARE_SLOT 29
+#define PLAN_VSOCK_SLOT 30
+#define PLAN_VSOCK_ID "vsock"
+
 /** struct plan_reason - why something was chosen, or why a candidate was not */
 struct plan_reason {
 	char *object;
@@ -179,6 +250,11 @@ struct plan {
 	size_t n_devices;
 	struct plan_disk disks[PLAN_MAX_DISKS];
 	size_t n_disks;
+	struct plan_net nets[PLAN_MAX_NETS];
+	size_t n_nets;
+	struct plan_share shares[PLAN_MAX_SHARES];
+	size_t n_shares;
+	uint32_t vsock_cid; /* 0: no vsock; else 3 and above, unique on the host */
 	struct plan_range *ranges;
 	size_t n_ranges;
 	unsigned int phys_bits;	      /* physical address bits the guest needs */
@@ -187,8 +263,9 @@ struct plan {
 	uint64_t memlock;	      /* bytes the VMM may have to pin: RLIMIT_MEMLOCK */
 	unsigned int l3_ways; /* of each L3, and percent; 0: as all. Only the step carries them on */
 	unsigned int memory_bandwidth;
-	unsigned int rt_priority; /* SCHED_FIFO of the vCPU threads, 0: normal policy */
-	struct cv_step *steps;	  /* strings owned by the plan */
+	unsigned int rt_priority;  /* SCHED_FIFO of the vCPU threads, 0: normal policy */
+	struct plan_limits limits; /* what carve certify judges by */
+	struct cv_step *steps;	   /* strings owned by the plan */
 	size_t n_steps;
 	struct plan_reason *reasons;
 	size_t n_reasons;
@@ -241,16 +318,38 @@ bool plan_vmm_opens_groups(const char *backend);
 /** plan_text() - for people: placement, devices, host writes with undo, reasons. Heap string. */
 char *plan_text(const struct plan *p, const struct cv_step_table *table, bool explain);
 
+#define PLAN_LINK_FDS_MAX (2 * PLAN_NET_QUEUES_MAX)
+#define PLAN_LINKS_MAX (PLAN_MAX_NETS + PLAN_MAX_SHARES + 1)
+
+/**
+ * struct plan_link - descriptors that the launcher opened for a network, a share or vsock of the plan
+ * @id:  of the plan_net or plan_share, or PLAN_VSOCK_ID; borrowed
+ * @fds: bridge, ovs: one of the tap for each queue pair, then as many of /dev/vhost-net;
+ *       passt: a connected stream socket that speaks frames, each after its length (4 bytes, big endian);
+ *       vhost-user, share: a connected stream socket on which the other side is a vhost-user back end;
+ *       vsock: /dev/vhost-vsock, nothing set yet
+ */
+struct plan_link {
+	const char *id;
+	int fds[PLAN_LINK_FDS_MAX];
+	size_t n;
+};
+
 /**
  * struct plan_qemu - what the QEMU projection needs beside the plan
  * @binary:    path of qemu-system-x86_64
  * @vm_dir:    "/run/carve/vm/NAME"
  * @kvm_fd:    number of an inherited descriptor of the hypervisor device, -1: QEMU opens it
+ * @links:     inherited descriptors of networks, shares and vsock; without any the arguments name what a
+ *             person would start QEMU with by hand (ifname=, path=). Those of vhost-user networks are not
+ *             used: QEMU connects to the socket itself
  */
 struct plan_qemu {
 	const char *binary;
 	const char *vm_dir;
 	int kvm_fd;
+	const struct plan_link *links;
+	size_t n_links;
 };
 
 /** plan_qemu_argv() - the QEMU command line of a plan; pure. Return: 0, -ENOMEM. */

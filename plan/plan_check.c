@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/parse.h"
 #include "plan/guest_tables.h"
+#include "plan/spec_share.h"
+#include "plan/value.h"
 
 static int check_vcpus(const struct plan *p)
 {
@@ -99,6 +102,62 @@ static int check_disks(const struct plan *p)
 	return 0;
 }
 
+static bool leads_somewhere(const struct plan_net *n)
+{
+	if (plan_net_has_tap(n))
+		return value_is_interface(n->to);
+	return n->kind == PLAN_NET_PASST ? !n->to[0] : n->to[0] == '/';
+}
+
+/* Only what networks of its kind have (carve-spec(5)). */
+static bool fits_kind(const struct plan_net *n)
+{
+	bool is_passt = n->kind == PLAN_NET_PASST;
+
+	return (!n->vlan || n->kind == PLAN_NET_OVS) && (!n->mtu || plan_net_has_tap(n)) &&
+	       (n->queues == 1 || !is_passt) && (n->n_forwards == 0 || is_passt);
+}
+
+/* Each network is what its place in the list makes it, and has its own id. */
+static int check_nets(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_nets; i++) {
+		const struct plan_net *n = &p->nets[i];
+		struct cv_bdf here = { .dev = PLAN_NET_SLOT, .fn = (uint8_t)i };
+		char tap[16] = "";
+		uint8_t mac[6];
+
+		if (plan_net_has_tap(n))
+			plan_tap_name(p->name, i, tap);
+		if (!value_is_id(n->id) || strcmp(n->tap, tap) != 0 || !leads_somewhere(n) ||
+		    !fits_kind(n) || cv_bdf_cmp(n->guest, here) != 0 ||
+		    cv_parse_mac(n->mac, mac) < 0 || (mac[0] & 1))
+			return -EINVAL;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(p->nets[k].id, n->id) == 0)
+				return -EINVAL;
+	}
+	return plan_check_nets(p, 1, NULL) < 0 ? -EINVAL : 0;
+}
+
+static int check_shares(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_shares; i++) {
+		const struct plan_share *d = &p->shares[i];
+		struct cv_bdf here = { .dev = PLAN_SHARE_SLOT, .fn = (uint8_t)i };
+		char id[32];
+
+		snprintf(id, sizeof(id), "share%zu", i);
+		if (d->path[0] != '/' || strcmp(d->id, id) != 0 || !spec_tag_is_valid(d->tag) ||
+		    cv_bdf_cmp(d->guest, here) != 0)
+			return -EINVAL;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(p->shares[k].tag, d->tag) == 0)
+				return -EINVAL;
+	}
+	return 0;
+}
+
 /* Ranges ascend, lie within the address bits, and RAM is the nodes' memory. */
 static int check_memory(const struct plan *p)
 {
@@ -133,8 +192,12 @@ static const struct {
 	const char *name;
 	int (*check)(const struct plan *p);
 } rules[] = {
-	{ "vcpus and nodes", check_vcpus },	  { "bridges and their parents", check_bridges },
-	{ "devices and bridges", check_devices }, { "disks", check_disks },
+	{ "vcpus and nodes", check_vcpus },
+	{ "bridges and their parents", check_bridges },
+	{ "devices and bridges", check_devices },
+	{ "disks", check_disks },
+	{ "net", check_nets },
+	{ "shares", check_shares },
 	{ "memory_map and nodes", check_memory },
 };
 

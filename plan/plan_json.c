@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "plan/placement.h"
+#include "plan/plan_json_virtio.h"
 
 static json_t *list_json(const struct cv_cpuset *s)
 {
@@ -130,23 +131,6 @@ static json_t *devices_json(const struct plan *p)
 	return a;
 }
 
-/* NULL, and then no member, without disks. */
-static json_t *disks_json(const struct plan *p)
-{
-	json_t *a = p->n_disks ? json_array() : NULL;
-
-	for (size_t i = 0; i < p->n_disks; i++) {
-		const struct plan_disk *d = &p->disks[i];
-
-		json_array_append_new(a,
-				      json_pack("{s:s,s:o,s:o,s:s,s:b,s:b}", "id", d->id, "path",
-						cv_json_string(d->path), "guest",
-						bdf_json(d->guest), "serial", d->serial, "readonly",
-						d->is_readonly, "discard", d->has_discard));
-	}
-	return a;
-}
-
 static json_t *memory_map_json(const struct plan *p)
 {
 	json_t *a = json_array();
@@ -212,15 +196,17 @@ static json_t *rt_json(const struct plan *p)
 
 json_t *plan_json(const struct plan *p)
 {
-	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o*,s:o,s:o,s:o,s:o*,"
-			 "s:o,s:o,s:o,s:o}",
-			 "carve_plan", PLAN_VERSION, "name", p->name, "user", p->user, "backend",
-			 p->backend, "hypervisor", p->hypervisor, "cpu_vendor", p->cpu_vendor,
-			 "cpu", cpu_json(p), "boot", boot_json(p), "topology", topology_json(p),
-			 "vcpus", vcpus_json(p), "host_cpus", list_json(&p->host_cpus), "vmm_cpus",
-			 list_json(&p->vmm_cpus), "rt_priority", rt_json(p), "nodes", nodes_json(p),
-			 "bridges", bridges_json(p), "devices", devices_json(p), "disks",
-			 disks_json(p), "memory_map", memory_map_json(p), "steps", steps_json(p),
-			 "reasons", reasons_json(p->reasons, p->n_reasons), "rejected",
-			 reasons_json(p->rejected, p->n_rejected));
+	return json_pack(
+		"{s:i,s:s,s:s,s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o*,s:o*,s:o,s:o,s:o,s:o*,"
+		"s:o*,s:o*,s:o*,s:o,s:o,s:o,s:o}",
+		"carve_plan", PLAN_VERSION, "name", p->name, "user", p->user, "backend", p->backend,
+		"hypervisor", p->hypervisor, "cpu_vendor", p->cpu_vendor, "cpu", cpu_json(p),
+		"boot", boot_json(p), "topology", topology_json(p), "vcpus", vcpus_json(p),
+		"host_cpus", list_json(&p->host_cpus), "vmm_cpus", list_json(&p->vmm_cpus),
+		"rt_priority", rt_json(p), "limits", plan_limits_json(&p->limits), "nodes",
+		nodes_json(p), "bridges", bridges_json(p), "devices", devices_json(p), "disks",
+		plan_disks_json(p), "net", plan_nets_json(p), "shares", plan_shares_json(p),
+		"vsock_cid", plan_vsock_json(p), "memory_map", memory_map_json(p), "steps",
+		steps_json(p), "reasons", reasons_json(p->reasons, p->n_reasons), "rejected",
+		reasons_json(p->rejected, p->n_rejected));
 }

@@ -10,6 +10,8 @@
 #include "base/parse.h"
 #include "base/state.h"
 #include "plan/guest_tables.h"
+#include "plan/json_members.h"
+#include "plan/plan_json_virtio.h"
 
 #define MAX_DEVICES 256
 #define MAX_RANGES 4096
@@ -20,132 +22,18 @@
 #define MAX_REASONS 65536
 #define MAX_ID 65535 /* of a guest topology id or a host node */
 
-/* ---- members ---- */
-
-static int read_int(const json_t *j, const char *key, int64_t min, int64_t max, int *ret)
-{
-	const json_t *v = json_object_get(j, key);
-
-	if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max)
-		return -EINVAL;
-	*ret = (int)json_integer_value(v);
-	return 0;
-}
-
-static int read_u64(const json_t *j, const char *key, uint64_t *ret)
-{
-	const json_t *v = json_object_get(j, key);
-
-	if (!json_is_integer(v) || json_integer_value(v) < 1)
-		return -EINVAL;
-	*ret = (uint64_t)json_integer_value(v);
-	return 0;
-}
-
-/* 0 allowed, up to @max. */
-static int read_size(const json_t *j, const char *key, int64_t max, uint64_t *ret)
-{
-	const json_t *v = json_object_get(j, key);
-
-	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > max)
-		return -EINVAL;
-	*ret = (uint64_t)json_integer_value(v);
-	return 0;
-}
-
-/* A word of a list as its index. */
-static int read_word(const json_t *j, const char *key, const char *const *words, int n, int *ret)
-{
-	const char *s = cv_json_str(j, key, "");
-
-	for (int i = 0; i < n; i++) {
-		if (strcmp(s, words[i]) == 0) {
-			*ret = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static int read_bool(const json_t *j, const char *key, bool *ret)
-{
-	const json_t *v = json_object_get(j, key);
-
-	if (!json_is_boolean(v))
-		return -EINVAL;
-	*ret = json_is_true(v);
-	return 0;
-}
-
-static int read_list(const json_t *j, const char *key, struct cv_cpuset *ret)
-{
-	const char *s = cv_json_str(j, key, NULL);
-
-	return s ? cv_parse_cpulist(s, ret) : -EINVAL;
-}
-
-static int read_bdf(const json_t *j, const char *key, struct cv_bdf *ret)
-{
-	const char *s = cv_json_str(j, key, NULL);
-
-	return s ? cv_parse_bdf(s, ret) : -EINVAL;
-}
-
-static int read_text(const json_t *j, const char *key, char *buf, size_t size)
-{
-	const char *s = cv_json_str(j, key, NULL);
-
-	return s && (size_t)snprintf(buf, size, "%s", s) < size ? 0 : -EINVAL;
-}
-
-static int read_copy(const json_t *j, const char *key, char **ret)
-{
-	const char *s = cv_json_str(j, key, NULL);
-
-	if (!s)
-		return -EINVAL;
-	*ret = strdup(s);
-	return *ret ? 0 : -ENOMEM;
-}
-
-static int read_hex(const json_t *j, const char *key, uint64_t max, uint64_t *ret)
-{
-	int r = cv_parse_hex(cv_json_str(j, key, ""), ret);
-
-	return r < 0 || *ret > max ? -EINVAL : 0;
-}
-
-/* An array member as zeroed elements; the count is bounded against hostile files. */
-static int read_array(const json_t *j, const char *key, size_t element, size_t max,
-		      const json_t **ret, void **ret_elements, size_t *ret_n)
-{
-	const json_t *a = json_object_get(j, key);
-	size_t n = json_array_size(a);
-
-	if (!json_is_array(a) || n > max)
-		return -EINVAL;
-	*ret_elements = calloc(n + 1, element);
-	if (!*ret_elements)
-		return -ENOMEM;
-	*ret = a;
-	*ret_n = n;
-	return 0;
-}
-
-/* ---- parts ---- */
-
 static int read_head(const json_t *j, struct plan *p)
 {
-	int r = read_text(j, "name", p->name, sizeof(p->name));
+	int r = member_text(j, "name", p->name, sizeof(p->name));
 
 	if (r == 0 && !cv_name_is_valid(p->name))
 		r = -EINVAL;
-	r = r ?: read_text(j, "user", p->user, sizeof(p->user));
-	r = r ?: read_text(j, "backend", p->backend, sizeof(p->backend));
-	r = r ?: read_text(j, "hypervisor", p->hypervisor, sizeof(p->hypervisor));
-	r = r ?: read_text(j, "cpu_vendor", p->cpu_vendor, sizeof(p->cpu_vendor));
-	r = r ?: read_list(j, "host_cpus", &p->host_cpus);
-	return r ?: read_list(j, "vmm_cpus", &p->vmm_cpus);
+	r = r ?: member_text(j, "user", p->user, sizeof(p->user));
+	r = r ?: member_text(j, "backend", p->backend, sizeof(p->backend));
+	r = r ?: member_text(j, "hypervisor", p->hypervisor, sizeof(p->hypervisor));
+	r = r ?: member_text(j, "cpu_vendor", p->cpu_vendor, sizeof(p->cpu_vendor));
+	r = r ?: member_list(j, "host_cpus", &p->host_cpus);
+	return r ?: member_list(j, "vmm_cpus", &p->vmm_cpus);
 }
 
 /* Not there: normal policy. */
@@ -153,63 +41,68 @@ static int read_rt(const json_t *j, struct plan *p)
 {
 	int priority = 0;
 	int r = json_object_get(j, "rt_priority")
-			? read_int(j, "rt_priority", 1, PLAN_RT_MAX, &priority)
+			? member_int(j, "rt_priority", 1, PLAN_RT_MAX, &priority)
 			: 0;
 
 	p->rt_priority = (unsigned int)priority;
 	return r;
 }
 
+static int read_limits(const json_t *j, struct plan *p)
+{
+	return plan_limits_from_json(json_object_get(j, "limits"), &p->limits);
+}
+
 static int read_cpu(const json_t *j, struct plan *p)
 {
 	const json_t *c = json_object_get(j, "cpu");
-	int r = read_int(c, "family", -1, MAX_ID, &p->cpu_family);
+	int r = member_int(c, "family", -1, MAX_ID, &p->cpu_family);
 
-	r = r ?: read_int(c, "model", -1, MAX_ID, &p->cpu_model);
-	r = r ?: read_size(c, "l1d", MAX_BYTES, &p->caches.l1d);
-	r = r ?: read_size(c, "l1i", MAX_BYTES, &p->caches.l1i);
-	r = r ?: read_size(c, "l2", MAX_BYTES, &p->caches.l2);
-	return r ?: read_size(c, "l3", MAX_BYTES, &p->caches.l3);
+	r = r ?: member_int(c, "model", -1, MAX_ID, &p->cpu_model);
+	r = r ?: member_size(c, "l1d", MAX_BYTES, &p->caches.l1d);
+	r = r ?: member_size(c, "l1i", MAX_BYTES, &p->caches.l1i);
+	r = r ?: member_size(c, "l2", MAX_BYTES, &p->caches.l2);
+	return r ?: member_size(c, "l3", MAX_BYTES, &p->caches.l3);
 }
 
 static int read_boot(const json_t *j, struct plan *p)
 {
 	const json_t *b = json_object_get(j, "boot");
-	int r = read_copy(b, "kernel", &p->kernel);
+	int r = member_copy(b, "kernel", &p->kernel);
 
-	r = r ?: read_copy(b, "initrd", &p->initrd);
-	return r ?: read_copy(b, "cmdline", &p->cmdline);
+	r = r ?: member_copy(b, "initrd", &p->initrd);
+	return r ?: member_copy(b, "cmdline", &p->cmdline);
 }
 
 static int read_topology(const json_t *j, struct plan *p)
 {
 	const json_t *t = json_object_get(j, "topology");
-	int r = read_int(t, "packages", 1, CV_CPU_MAX, &p->packages);
+	int r = member_int(t, "packages", 1, CV_CPU_MAX, &p->packages);
 
-	r = r ?: read_int(t, "dies", 1, CV_CPU_MAX, &p->dies);
-	r = r ?: read_int(t, "cores", 1, CV_CPU_MAX, &p->cores);
-	return r ?: read_int(t, "threads", 1, CV_CPU_MAX, &p->threads);
+	r = r ?: member_int(t, "dies", 1, CV_CPU_MAX, &p->dies);
+	r = r ?: member_int(t, "cores", 1, CV_CPU_MAX, &p->cores);
+	return r ?: member_int(t, "threads", 1, CV_CPU_MAX, &p->threads);
 }
 
 static int read_vcpu(const json_t *v, size_t i, struct plan_vcpu *ret)
 {
 	int index;
-	int r = read_int(v, "vcpu", (int64_t)i, (int64_t)i, &index);
+	int r = member_int(v, "vcpu", (int64_t)i, (int64_t)i, &index);
 
-	r = r ?: read_int(v, "host_cpu", 0, CV_CPU_MAX - 1, &ret->host_cpu);
-	r = r ?: read_int(v, "node", 0, PLAN_MAX_NODES - 1, &ret->guest_node);
-	r = r ?: read_int(v, "package", 0, MAX_ID, &ret->package);
-	r = r ?: read_int(v, "die", 0, MAX_ID, &ret->die);
-	r = r ?: read_int(v, "core", 0, MAX_ID, &ret->core);
-	r = r ?: read_int(v, "thread", 0, MAX_ID, &ret->thread);
-	return r ?: read_int(v, "l3", 0, MAX_ID, &ret->l3);
+	r = r ?: member_int(v, "host_cpu", 0, CV_CPU_MAX - 1, &ret->host_cpu);
+	r = r ?: member_int(v, "node", 0, PLAN_MAX_NODES - 1, &ret->guest_node);
+	r = r ?: member_int(v, "package", 0, MAX_ID, &ret->package);
+	r = r ?: member_int(v, "die", 0, MAX_ID, &ret->die);
+	r = r ?: member_int(v, "core", 0, MAX_ID, &ret->core);
+	r = r ?: member_int(v, "thread", 0, MAX_ID, &ret->thread);
+	return r ?: member_int(v, "l3", 0, MAX_ID, &ret->l3);
 }
 
 static int read_vcpus(const json_t *j, struct plan *p)
 {
 	const json_t *a;
-	int r = read_array(j, "vcpus", sizeof(*p->vcpus), CV_CPU_MAX, &a, (void **)&p->vcpus,
-			   &p->n_vcpus);
+	int r = member_array(j, "vcpus", sizeof(*p->vcpus), CV_CPU_MAX, &a, (void **)&p->vcpus,
+			     &p->n_vcpus);
 
 	for (size_t i = 0; i < p->n_vcpus && r == 0; i++)
 		r = read_vcpu(json_array_get(a, i), i, &p->vcpus[i]);
@@ -236,13 +129,13 @@ static int read_distances(const json_t *v, size_t n, int *ret)
 static int read_node(const json_t *v, size_t i, size_t n, struct plan_node *ret)
 {
 	int index;
-	int r = read_int(v, "node", (int64_t)i, (int64_t)i, &index);
+	int r = member_int(v, "node", (int64_t)i, (int64_t)i, &index);
 
-	r = r ?: read_int(v, "host_node", 0, MAX_ID, &ret->host_node);
-	r = r ?: read_u64(v, "memory", &ret->memory);
-	r = r ?: read_u64(v, "page_size", &ret->page_size);
-	r = r ?: read_u64(v, "pages", &ret->pages);
-	r = r ?: read_list(v, "vcpus", &ret->vcpus);
+	r = r ?: member_int(v, "host_node", 0, MAX_ID, &ret->host_node);
+	r = r ?: member_u64(v, "memory", &ret->memory);
+	r = r ?: member_u64(v, "page_size", &ret->page_size);
+	r = r ?: member_u64(v, "pages", &ret->pages);
+	r = r ?: member_list(v, "vcpus", &ret->vcpus);
 	r = r ?: read_distances(v, n, ret->distances);
 	if (r == 0 && (ret->memory % ret->page_size || ret->memory / ret->page_size != ret->pages))
 		r = -EINVAL;
@@ -267,9 +160,9 @@ static int read_nodes(const json_t *j, struct plan *p)
 static int read_link(const json_t *v, unsigned int *ret_speed, unsigned int *ret_width)
 {
 	int speed, width;
-	int r = read_int(v, "link_speed", 0, MAX_LINK, &speed);
+	int r = member_int(v, "link_speed", 0, MAX_LINK, &speed);
 
-	r = r ?: read_int(v, "link_width", 0, MAX_LINK, &width);
+	r = r ?: member_int(v, "link_width", 0, MAX_LINK, &width);
 	if (r < 0)
 		return r;
 	*ret_speed = (unsigned int)speed;
@@ -280,28 +173,28 @@ static int read_link(const json_t *v, unsigned int *ret_speed, unsigned int *ret
 static int read_bridge(const json_t *v, const struct plan *p, int i, struct plan_bridge *ret)
 {
 	int bus = 0, kind = 0;
-	int r = read_text(v, "id", ret->id, sizeof(ret->id));
+	int r = member_text(v, "id", ret->id, sizeof(ret->id));
 
-	r = r ?: read_word(v, "kind", plan_port_words, PLAN_PORTS, &kind);
-	r = r ?: read_int(v, "parent", -1, i - 1, &ret->parent);
-	r = r ?: read_int(v, "node", 0, (int64_t)p->n_nodes - 1, &ret->guest_node);
-	r = r ?: read_int(v, "bus", 1, 255, &bus);
+	r = r ?: member_word(v, "kind", plan_port_words, PLAN_PORTS, &kind);
+	r = r ?: member_int(v, "parent", -1, i - 1, &ret->parent);
+	r = r ?: member_int(v, "node", 0, (int64_t)p->n_nodes - 1, &ret->guest_node);
+	r = r ?: member_int(v, "bus", 1, 255, &bus);
 	r = r ?: read_link(v, &ret->link_speed, &ret->link_width);
 	ret->kind = (enum plan_port)kind;
 	ret->bus = (uint8_t)bus;
 	ret->has_host = json_object_get(v, "host_port") != NULL;
 	if (r == 0 && ret->has_host)
-		r = read_bdf(v, "host_port", &ret->host);
+		r = member_bdf(v, "host_port", &ret->host);
 	if (r == 0 && ret->kind != PLAN_HOST_BRIDGE)
-		r = read_bdf(v, "guest", &ret->bdf);
+		r = member_bdf(v, "guest", &ret->bdf);
 	return r;
 }
 
 static int read_bridges(const json_t *j, struct plan *p)
 {
 	const json_t *a;
-	int r = read_array(j, "bridges", sizeof(*p->bridges), PLAN_MAX_BUSES, &a,
-			   (void **)&p->bridges, &p->n_bridges);
+	int r = member_array(j, "bridges", sizeof(*p->bridges), PLAN_MAX_BUSES, &a,
+			     (void **)&p->bridges, &p->n_bridges);
 
 	for (size_t i = 0; i < p->n_bridges && r == 0; i++)
 		r = read_bridge(json_array_get(a, i), p, (int)i, &p->bridges[i]);
@@ -331,14 +224,14 @@ static int read_accept(const json_t *v, unsigned int *ret)
 
 static int read_vf(const json_t *v, struct plan_device *d)
 {
-	int r = read_bool(v, "vf", &d->is_vf);
+	int r = member_bool(v, "vf", &d->is_vf);
 
-	r = r ?: read_bool(v, "create", &d->is_new);
+	r = r ?: member_bool(v, "create", &d->is_new);
 	d->vf_index = -1;
 	if (r < 0 || !d->is_vf)
 		return r < 0 || d->is_new ? -EINVAL : 0;
-	r = read_bdf(v, "pf", &d->pf);
-	return r ?: read_int(v, "vf_index", 0, MAX_ID, &d->vf_index);
+	r = member_bdf(v, "pf", &d->pf);
+	return r ?: member_int(v, "vf_index", 0, MAX_ID, &d->vf_index);
 }
 
 static int read_mac(const json_t *v, struct plan_device *d)
@@ -347,91 +240,66 @@ static int read_mac(const json_t *v, struct plan_device *d)
 
 	if (!json_object_get(v, "mac"))
 		return 0;
-	int r = read_text(v, "mac", d->mac, sizeof(d->mac));
+	int r = member_text(v, "mac", d->mac, sizeof(d->mac));
 	return r ?: cv_parse_mac(d->mac, mac);
 }
 
 static int read_ids(const json_t *v, struct plan_device *d)
 {
 	uint64_t vendor, device, class;
-	int r = read_hex(v, "vendor", 0xffff, &vendor);
+	int r = member_hex(v, "vendor", 0xffff, &vendor);
 
-	r = r ?: read_hex(v, "device", 0xffff, &device);
-	r = r ?: read_hex(v, "class_code", 0xffffff, &class);
+	r = r ?: member_hex(v, "device", 0xffff, &device);
+	r = r ?: member_hex(v, "class_code", 0xffffff, &class);
 	if (r < 0)
 		return r;
 	d->vendor = (uint16_t)vendor;
 	d->device = (uint16_t)device;
 	d->class = (uint32_t) class;
-	r = read_text(v, "class", d->class_name, sizeof(d->class_name));
-	return r ?: read_text(v, "driver", d->driver, sizeof(d->driver));
+	r = member_text(v, "class", d->class_name, sizeof(d->class_name));
+	return r ?: member_text(v, "driver", d->driver, sizeof(d->driver));
 }
 
 static int read_device(const json_t *v, const struct plan *p, struct plan_device *d)
 {
-	int r = read_text(v, "id", d->id, sizeof(d->id));
+	int r = member_text(v, "id", d->id, sizeof(d->id));
 
-	r = r ?: read_bdf(v, "host", &d->host);
-	r = r ?: read_bdf(v, "guest", &d->guest);
-	r = r ?: read_int(v, "bridge", 0, (int64_t)p->n_bridges - 1, &d->bridge);
-	r = r ?: read_int(v, "host_node", -1, MAX_ID, &d->host_node);
-	r = r ?: read_int(v, "node", 0, (int64_t)p->n_nodes - 1, &d->guest_node);
+	r = r ?: member_bdf(v, "host", &d->host);
+	r = r ?: member_bdf(v, "guest", &d->guest);
+	r = r ?: member_int(v, "bridge", 0, (int64_t)p->n_bridges - 1, &d->bridge);
+	r = r ?: member_int(v, "host_node", -1, MAX_ID, &d->host_node);
+	r = r ?: member_int(v, "node", 0, (int64_t)p->n_nodes - 1, &d->guest_node);
 	r = r ?: read_vf(v, d);
 	r = r ?: read_ids(v, d);
-	r = r ?: read_size(v, "mmio32", MAX_BYTES, &d->mmio32);
-	r = r ?: read_size(v, "mmio64", MAX_BYTES, &d->mmio64);
+	r = r ?: member_size(v, "mmio32", MAX_BYTES, &d->mmio32);
+	r = r ?: member_size(v, "mmio64", MAX_BYTES, &d->mmio64);
 	r = r ?: read_link(v, &d->link_speed, &d->link_width);
-	r = r ?: read_int(v, "clique", -1, MAX_CLIQUE, &d->clique);
+	r = r ?: member_int(v, "clique", -1, MAX_CLIQUE, &d->clique);
 	r = r ?: read_mac(v, d);
-	r = r ?: read_int(v, "vlan", 0, 4094, &d->vlan);
+	r = r ?: member_int(v, "vlan", 0, 4094, &d->vlan);
 	return r ?: read_accept(v, &d->accept);
 }
 
 static int read_devices(const json_t *j, struct plan *p)
 {
 	const json_t *a;
-	int r = read_array(j, "devices", sizeof(*p->devices), MAX_DEVICES, &a, (void **)&p->devices,
-			   &p->n_devices);
+	int r = member_array(j, "devices", sizeof(*p->devices), MAX_DEVICES, &a,
+			     (void **)&p->devices, &p->n_devices);
 
 	for (size_t i = 0; i < p->n_devices && r == 0; i++)
 		r = read_device(json_array_get(a, i), p, &p->devices[i]);
 	return r;
 }
 
-static int read_disk(const json_t *v, struct plan_disk *d)
-{
-	int r = read_text(v, "id", d->id, sizeof(d->id));
-
-	r = r ?: read_copy(v, "path", &d->path);
-	r = r ?: read_bdf(v, "guest", &d->guest);
-	r = r ?: read_text(v, "serial", d->serial, sizeof(d->serial));
-	r = r ?: read_bool(v, "readonly", &d->is_readonly);
-	return r ?: read_bool(v, "discard", &d->has_discard);
-}
-
-/* Not there: none. */
-static int read_disks(const json_t *j, struct plan *p)
-{
-	const json_t *a = json_object_get(j, "disks");
-	size_t n = json_array_size(a);
-	int r = a && (n == 0 || n > PLAN_MAX_DISKS) ? -EINVAL : 0;
-
-	for (size_t i = 0; i < n && r == 0; i++) {
-		p->n_disks = i + 1;
-		r = read_disk(json_array_get(a, i), &p->disks[i]);
-	}
-	return r;
-}
-
 static int read_range(const json_t *v, const struct plan *p, struct plan_range *ret)
 {
 	int kind = 0;
-	int r = read_word(v, "kind", plan_range_words, PLAN_RANGE_KINDS, &kind);
+	int r = member_word(v, "kind", plan_range_words, PLAN_RANGE_KINDS, &kind);
 
-	r = r ?: read_size(v, "start", MAX_BYTES, &ret->start);
-	r = r ?: read_size(v, "size", MAX_BYTES, &ret->size);
-	r = r ?: read_int(v, "node", -1, (int64_t)p->n_nodes - 1, &ret->guest_node);
-	r = r ?: read_text(v, "why", ret->why, sizeof(ret->why));
+	r = r ?: member_size(v, "start", MAX_BYTES, &ret->start);
+	r = r ?: member_size(v, "size", MAX_BYTES, &ret->size);
+	r = r ?: member_int(v, "node", -1, (int64_t)p->n_nodes - 1, &ret->guest_node);
+	r = r ?: member_text(v, "why", ret->why, sizeof(ret->why));
 	ret->kind = (enum plan_range_kind)kind;
 	return r == 0 && ret->size == 0 ? -EINVAL : r;
 }
@@ -440,16 +308,16 @@ static int read_memory_map(const json_t *j, struct plan *p)
 {
 	const json_t *m = json_object_get(j, "memory_map"), *a;
 	int bits = 0, limit = 0;
-	int r = read_int(m, "phys_bits", 32, 64, &bits);
+	int r = member_int(m, "phys_bits", 32, 64, &bits);
 
-	r = r ?: read_int(m, "phys_bits_limit", 0, 64, &limit);
+	r = r ?: member_int(m, "phys_bits_limit", 0, 64, &limit);
 	p->phys_bits = (unsigned int)bits;
 	p->phys_bits_limit = (unsigned int)limit;
-	r = r ?: read_size(m, "low_limit", PLAN_4G, &p->low_limit);
-	r = r ?: read_size(m, "memlock", MAP_MEMLOCK_MAX, &p->memlock);
+	r = r ?: member_size(m, "low_limit", PLAN_4G, &p->low_limit);
+	r = r ?: member_size(m, "memlock", MAP_MEMLOCK_MAX, &p->memlock);
 	r = r
-		    ?: read_array(m, "ranges", sizeof(*p->ranges), MAX_RANGES, &a,
-				  (void **)&p->ranges, &p->n_ranges);
+		    ?: member_array(m, "ranges", sizeof(*p->ranges), MAX_RANGES, &a,
+				    (void **)&p->ranges, &p->n_ranges);
 	for (size_t i = 0; i < p->n_ranges && r == 0; i++)
 		r = read_range(json_array_get(a, i), p, &p->ranges[i]);
 	return r;
@@ -458,20 +326,20 @@ static int read_memory_map(const json_t *j, struct plan *p)
 static int read_step(const json_t *v, size_t i, struct cv_step *s)
 {
 	int seq = 0;
-	int r = read_int(v, "seq", (int64_t)i + 1, (int64_t)i + 1, &seq);
+	int r = member_int(v, "seq", (int64_t)i + 1, (int64_t)i + 1, &seq);
 
 	s->seq = (unsigned int)seq;
-	r = r ?: read_copy(v, "kind", (char **)&s->kind);
-	r = r ?: read_copy(v, "object", (char **)&s->object);
-	r = r ?: read_copy(v, "value", (char **)&s->value);
-	return r ?: read_copy(v, "why", (char **)&s->why);
+	r = r ?: member_copy(v, "kind", (char **)&s->kind);
+	r = r ?: member_copy(v, "object", (char **)&s->object);
+	r = r ?: member_copy(v, "value", (char **)&s->value);
+	return r ?: member_copy(v, "why", (char **)&s->why);
 }
 
 static int read_steps(const json_t *j, struct plan *p)
 {
 	const json_t *a;
-	int r = read_array(j, "steps", sizeof(*p->steps), MAX_STEPS, &a, (void **)&p->steps,
-			   &p->n_steps);
+	int r = member_array(j, "steps", sizeof(*p->steps), MAX_STEPS, &a, (void **)&p->steps,
+			     &p->n_steps);
 
 	for (size_t i = 0; i < p->n_steps && r == 0; i++)
 		r = read_step(json_array_get(a, i), i, &p->steps[i]);
@@ -482,13 +350,13 @@ static int read_reason_list(const json_t *j, const char *key, struct plan_reason
 			    size_t *ret_n)
 {
 	const json_t *a;
-	int r = read_array(j, key, sizeof(**ret), MAX_REASONS, &a, (void **)ret, ret_n);
+	int r = member_array(j, key, sizeof(**ret), MAX_REASONS, &a, (void **)ret, ret_n);
 
 	for (size_t i = 0; i < *ret_n && r == 0; i++) {
 		const json_t *v = json_array_get(a, i);
 
-		r = read_copy(v, "object", &(*ret)[i].object);
-		r = r ?: read_copy(v, "why", &(*ret)[i].text);
+		r = member_copy(v, "object", &(*ret)[i].object);
+		r = r ?: member_copy(v, "why", &(*ret)[i].text);
 	}
 	return r;
 }
@@ -506,11 +374,23 @@ static const struct {
 	const char *name;
 	int (*read)(const json_t *j, struct plan *p);
 } parts[] = {
-	{ "head", read_head },	     { "rt_priority", read_rt },	{ "cpu", read_cpu },
-	{ "boot", read_boot },	     { "topology", read_topology },	{ "vcpus", read_vcpus },
-	{ "nodes", read_nodes },     { "bridges", read_bridges },	{ "devices", read_devices },
-	{ "disks", read_disks },     { "memory_map", read_memory_map }, { "steps", read_steps },
+	{ "head", read_head },
+	{ "rt_priority", read_rt },
+	{ "cpu", read_cpu },
+	{ "boot", read_boot },
+	{ "topology", read_topology },
+	{ "vcpus", read_vcpus },
+	{ "nodes", read_nodes },
+	{ "bridges", read_bridges },
+	{ "devices", read_devices },
+	{ "disks", plan_read_disks },
+	{ "net", plan_read_nets },
+	{ "shares", plan_read_shares },
+	{ "vsock_cid", plan_read_vsock },
+	{ "memory_map", read_memory_map },
+	{ "steps", read_steps },
 	{ "reasons", read_reasons },
+	{ "limits", read_limits },
 };
 
 static int bad(int r, const char *origin, const char *part, struct cv_error *err)

@@ -309,6 +309,43 @@ static int add_cpus(struct plan *plan)
 			       "vCPU cores in an isolated partition, VMM threads on housekeeping cores");
 }
 
+/* What makes the device nodes that the launcher opens. */
+static int add_modules(struct plan *plan)
+{
+	bool has_tap = false;
+	int r = 0;
+
+	for (size_t i = 0; i < plan->n_nets; i++)
+		has_tap |= plan_net_has_tap(&plan->nets[i]);
+	if (has_tap)
+		r = add_step(plan, "module", "tun", "loaded", "interfaces of the guest's networks");
+	if (has_tap && r == 0)
+		r = add_step(plan, "module", "vhost_net", "loaded",
+			     "the kernel moves the guest's packets");
+	if (plan->vsock_cid && r == 0)
+		r = add_step(plan, "module", "vhost_vsock", "loaded", "vsock of the guest");
+	return r;
+}
+
+/* Each is a port of its bridge before the VMM starts, and belongs to the VMM's user (sriov/steps.h). */
+static int add_taps(struct plan *plan)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < plan->n_nets && r == 0; i++) {
+		const struct plan_net *n = &plan->nets[i];
+		char value[160];
+
+		if (!plan_net_has_tap(n))
+			continue;
+		snprintf(value, sizeof(value), "user=%s %s=%s vlan=%d mtu=%u queues=%u", plan->user,
+			 plan_net_words[n->kind], n->to, n->vlan, n->mtu, n->queues);
+		r = add_step(plan, "tap", n->tap, value, "network %s of the guest, a port of %s",
+			     n->id, n->to);
+	}
+	return r;
+}
+
 /* The first step: what drivers make anew while devices change hands stays off the cores, too; undone
  * last, it finds all interrupts where they belong. */
 static int add_irqs(struct plan *plan)
@@ -351,6 +388,10 @@ int plan_set_steps(struct plan *plan, const struct place *p)
 		r = add_memory(plan);
 	if (r == 0)
 		r = add_devices(plan, p);
+	if (r == 0)
+		r = add_modules(plan);
+	if (r == 0)
+		r = add_taps(plan);
 	if (r == 0)
 		r = add_cpus(plan);
 	if (r == 0)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -138,6 +139,93 @@ static int put_disks(FILE *out, const struct plan *p)
 	return 0;
 }
 
+/* Where a network leads, and what is special about it. Heap string. */
+static char *net_text(const struct plan_net *n)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fprintf(out, "%s%s%s", plan_net_words[n->kind], n->to[0] ? " " : "", n->to);
+	if (n->vlan)
+		fprintf(out, ", VLAN %d", n->vlan);
+	if (n->mtu)
+		fprintf(out, ", MTU %u", n->mtu);
+	for (size_t i = 0; i < n->n_forwards; i++)
+		fprintf(out, ", %s %u to %u", n->forwards[i].is_udp ? "udp" : "tcp",
+			n->forwards[i].host, n->forwards[i].guest);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int put_nets(FILE *out, const struct plan *p)
+{
+	static const struct cv_column columns[] = {
+		{ .name = "NETWORK" },
+		{ .name = "LEADS TO" },
+		{ .name = "GUEST" },
+		{ .name = "MAC" },
+		{ .name = "QUEUES", .right = true },
+		{ .name = "HOST INTERFACE" },
+	};
+	_cleanup_(cv_table_freep) struct cv_table *t = NULL;
+
+	if (p->n_nets == 0)
+		return 0;
+	if (cv_table_new(columns, CV_ARRAY_SIZE(columns), &t) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n_nets; i++) {
+		const struct plan_net *n = &p->nets[i];
+		_cleanup_free_ char *to = net_text(n);
+		char guest[CV_BDF_MAX], queues[12];
+
+		snprintf(queues, sizeof(queues), "%u", n->queues);
+		const char *cells[] = { n->id,	to,	cv_format_bdf(n->guest, guest),
+					n->mac, queues, n->tap };
+		if (!to || cv_table_add(t, -1, cells) < 0)
+			return -ENOMEM;
+	}
+	fputc('\n', out);
+	put_table(out, t);
+	return 0;
+}
+
+static int put_shares(FILE *out, const struct plan *p)
+{
+	static const struct cv_column columns[] = {
+		{ .name = "SHARE" },  { .name = "PATH" }, { .name = "GUEST" },
+		{ .name = "ACCESS" }, { .name = "TAG" },
+	};
+	_cleanup_(cv_table_freep) struct cv_table *t = NULL;
+
+	if (p->n_shares == 0)
+		return 0;
+	if (cv_table_new(columns, CV_ARRAY_SIZE(columns), &t) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n_shares; i++) {
+		const struct plan_share *d = &p->shares[i];
+		char guest[CV_BDF_MAX];
+		const char *cells[] = { d->id, d->path, cv_format_bdf(d->guest, guest),
+					d->is_readonly ? "read-only" : "read-write", d->tag };
+
+		if (cv_table_add(t, -1, cells) < 0)
+			return -ENOMEM;
+	}
+	fputc('\n', out);
+	put_table(out, t);
+	return 0;
+}
+
+static void put_vsock(FILE *out, const struct plan *p)
+{
+	if (p->vsock_cid)
+		fprintf(out, "\nvsock: the guest is CID %u\n", p->vsock_cid);
+}
+
 static int put_steps(FILE *out, const struct plan *p, const struct cv_step_table *table)
 {
 	static const struct cv_column columns[] = {
@@ -186,6 +274,9 @@ char *plan_text(const struct plan *p, const struct cv_step_table *table, bool ex
 	int r = put_nodes(out, p);
 	r = r ?: put_devices(out, p);
 	r = r ?: put_disks(out, p);
+	r = r ?: put_nets(out, p);
+	r = r ?: put_shares(out, p);
+	put_vsock(out, p);
 	r = r ?: put_steps(out, p, table);
 	put_reasons(out, "why", p->reasons, p->n_reasons);
 	if (explain)

@@ -125,6 +125,7 @@ static int finish(struct run *x, size_t i, struct plan *plan)
 	const struct place_choice *c = &x->choices[i];
 	int r = set_strings(plan, s, &x->p);
 
+	plan->limits = s->limits;
 	if (r == 0)
 		r = plan_explain(plan, &x->p, s, c, x->ended[0] ? x->ended : NULL);
 	if (r == 0)
@@ -133,6 +134,10 @@ static int finish(struct run *x, size_t i, struct plan *plan)
 		r = plan_set_devices(plan, &x->p, s, c, x->err);
 	if (r == 0)
 		r = plan_set_disks(plan, s);
+	if (r == 0)
+		r = plan_set_nets(plan, s);
+	if (r == 0)
+		r = plan_set_shares(plan, s);
 	if (r == 0)
 		r = plan_set_cache(plan, &x->p, s, x->err);
 	if (r == 0)
@@ -150,6 +155,8 @@ static int run(struct run *x, struct plan *plans)
 		r = finish(x, i, &plans[i]);
 	if (r == 0)
 		r = plan_check_caches(x->p.inv, plans, x->n, x->err);
+	if (r == 0)
+		r = plan_check_nets(plans, x->n, x->err);
 	/* last, because the number of VFs to make depends on all plans */
 	for (size_t i = 0; i < x->n && r == 0; i++)
 		r = plan_set_steps(&plans[i], &x->p);

@@ -8,26 +8,12 @@
 #include "base/parse.h"
 #include "plan/apic_id.h"
 #include "plan/guest_tables.h"
+#include "plan/qemu_virtio.h"
 
 /* pxb devices on pcie.0: a slot per guest node; q35 itself has functions in slot 0x1f. */
 #define PXB_HOST_SLOT 0x8
 /* Threads that clear the pages of a node; more of them only share its memory channels. */
 #define PREALLOC_THREADS_MAX 16
-
-/* QEMU option values escape a comma by doubling it. */
-static char *escaped(const char *s)
-{
-	char *out = malloc(2 * strlen(s) + 1), *o = out;
-
-	for (; out && *s; s++) {
-		if (*s == ',')
-			*o++ = ',';
-		*o++ = *s;
-	}
-	if (out)
-		*o = '\0';
-	return out;
-}
 
 static uint64_t memory_of(const struct plan *p)
 {
@@ -245,33 +231,6 @@ static int device(const struct plan *p, const struct plan_device *d, struct cv_s
 				       clique);
 }
 
-/* A node of QEMU's block layer with the function that shows it. The page cache of the host is used, as by
- * carve-vmm; QEMU's lock keeps other programs that lock, carve-vmm among them, off the image. */
-static int disk(const struct plan_disk *d, struct cv_strv *a)
-{
-	_cleanup_free_ char *path = escaped(d->path);
-	char serial[PLAN_DISK_SERIAL + 16] = "";
-	int r = path ? cv_strv_add(a, "-blockdev") : -ENOMEM;
-
-	if (d->serial[0])
-		snprintf(serial, sizeof(serial), ",serial=%s", d->serial);
-	r = r
-		    ?: cv_strv_addf(
-			       a,
-			       "driver=raw,node-name=%s,read-only=%s,discard=%s,file.driver=%s,"
-			       "file.filename=%s,file.aio=threads,file.locking=on",
-			       d->id, d->is_readonly ? "on" : "off",
-			       d->has_discard ? "unmap" : "ignore",
-			       plan_disk_is_device(d->path) ? "host_device" : "file", path);
-	r = r ?: cv_strv_add(a, "-device");
-	return r
-		       ?: cv_strv_addf(a,
-				       "virtio-blk-pci,id=blk-%s,drive=%s,bus=pcie.0,addr=0x%x,"
-				       "disable-legacy=on,discard=%s%s",
-				       d->id, d->id, d->guest.dev, d->has_discard ? "on" : "off",
-				       serial);
-}
-
 /* The 64-bit hole of q35 holds the windows of all host bridges; 32 GiB is QEMU's own size. */
 static int hole64(const struct plan *p, struct cv_strv *a)
 {
@@ -296,8 +255,6 @@ static int devices(const struct plan *p, struct cv_strv *a)
 		r = bridge(p, i, a);
 	for (size_t i = 0; i < p->n_devices && r == 0; i++)
 		r = device(p, &p->devices[i], a);
-	for (size_t i = 0; i < p->n_disks && r == 0; i++)
-		r = disk(&p->disks[i], a);
 	return r;
 }
 
@@ -323,7 +280,7 @@ static int monitor(struct cv_strv *a, const char *dir, const char *id, const cha
 /* The launcher caps the size of the log files (vmm_cap_files()), unless that would cap disks. */
 static int channels(const struct plan *p, const struct plan_qemu *q, struct cv_strv *a)
 {
-	_cleanup_free_ char *dir = escaped(q->vm_dir);
+	_cleanup_free_ char *dir = qemu_escaped(q->vm_dir);
 	_cleanup_free_ char *log = NULL;
 
 	if (!dir || asprintf(&log, ",logfile=%s/console.log", dir) < 0)
@@ -364,6 +321,7 @@ int plan_qemu_argv(const struct plan *p, const struct plan_qemu *q, struct cv_st
 	r = r ?: cpus(p, &a);
 	r = r ?: nodes(p, &a);
 	r = r ?: devices(p, &a);
+	r = r ?: qemu_virtio(p, q, &a);
 	r = r ?: channels(p, q, &a);
 	r = r ?: boot(p, &a);
 	if (r < 0)

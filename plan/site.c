@@ -21,7 +21,7 @@ void site_default(struct site *ret)
 	*ret = (struct site){
 		.housekeeping = 1,
 		.user = "carve",
-		.backend = "qemu",
+		.backend = "native",
 		.hypervisor = "auto",
 		.page_size = UINT64_C(2) << 20,
 		.lock_wait_s = 60,

@@ -15,12 +15,11 @@
 #define SOURCE_SHORT_MAX 64
 
 /* Machine words of the errors of a spec or site file. */
-#define SOURCE_SYNTAX "ESPEC_SYNTAX"	   /* not YAML, or YAML we refuse */
-#define SOURCE_KEY "ESPEC_KEY"		   /* unknown or missing key, key given twice */
-#define SOURCE_TYPE "ESPEC_TYPE"	   /* a list where a value is wanted, ... */
-#define SOURCE_VALUE "ESPEC_VALUE"	   /* bad value */
-#define SOURCE_NOT_BUILT "ESPEC_NOT_BUILT" /* known, but this carve cannot do it */
-#define SOURCE_VERSION "ESPEC_VERSION"	   /* written for a newer carve */
+#define SOURCE_SYNTAX "ESPEC_SYNTAX"   /* not YAML, or YAML we refuse */
+#define SOURCE_KEY "ESPEC_KEY"	       /* unknown or missing key, key given twice */
+#define SOURCE_TYPE "ESPEC_TYPE"       /* a list where a value is wanted, ... */
+#define SOURCE_VALUE "ESPEC_VALUE"     /* bad value */
+#define SOURCE_VERSION "ESPEC_VERSION" /* written for a newer carve */
 
 enum source_kind { SOURCE_SCALAR, SOURCE_MAP, SOURCE_LIST };
 

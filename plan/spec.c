@@ -13,23 +13,18 @@
 #include "plan/spec_boot.h"
 #include "plan/spec_device.h"
 #include "plan/spec_disk.h"
+#include "plan/spec_limits.h"
+#include "plan/spec_net.h"
+#include "plan/spec_share.h"
 #include "plan/spec_yaml.h"
 #include "plan/value.h"
 
 #define MAX_CORES 4096
 #define MAX_NODE 1023
 #define MAX_L3_WAYS 64
-
-/* Keys of the format that no part of this carve acts on yet. */
-static const char *const not_built[] = { "net", "shares", "vsock" };
-
-static int refuse_not_built(const struct source *s)
-{
-	for (size_t i = 0; i < CV_ARRAY_SIZE(not_built); i++)
-		if (source_member(s, 0, not_built[i]) >= 0)
-			return value_not_built(s, not_built[i], not_built[i]);
-	return 0;
-}
+/* VMADDR_CID_HOST is 2, VMADDR_CID_ANY the last (vsock(7)). */
+#define VSOCK_CID_MIN 3u
+#define VSOCK_CID_MAX 0xfffffffeu
 
 static int read_name(const struct source *s, const struct raw_spec *raw, struct spec *spec)
 {
@@ -140,6 +135,24 @@ static int read_rt(const struct source *s, const char *text, struct spec *spec)
 	return rc;
 }
 
+static int read_vsock(const struct source *s, const char *text, struct spec *spec)
+{
+	unsigned int cid = 0;
+
+	if (!text)
+		return 0;
+	if (strcmp(text, "auto") != 0 &&
+	    value_number(s, "vsock", text, VSOCK_CID_MIN, VSOCK_CID_MAX, "a CID", &cid)) {
+		cv_error_wanted(s->err, "auto, or a CID from %u to %u", VSOCK_CID_MIN,
+				VSOCK_CID_MAX);
+		cv_error_hint(s->err, "0 to 2 are the host's own, and the last is for any");
+		return -EINVAL;
+	}
+	spec->has_vsock = true;
+	spec->vsock_cid = cid;
+	return 0;
+}
+
 static int read_boot(const struct source *s, const struct raw_boot *boot, struct spec *spec)
 {
 	if (!boot)
@@ -185,6 +198,14 @@ static int read_spec(const struct source *s, const struct raw_spec *raw, struct 
 	if (!rc)
 		rc = spec_read_disks(s, raw, spec);
 	if (!rc)
+		rc = spec_read_nets(s, raw, spec);
+	if (!rc)
+		rc = spec_read_shares(s, raw, spec);
+	if (!rc)
+		rc = read_vsock(s, raw->vsock, spec);
+	if (!rc)
+		rc = spec_read_limits(s, raw->limits, &spec->limits);
+	if (!rc)
 		rc = read_boot(s, raw->boot, spec);
 	return rc ? rc : read_vmm(s, raw, spec);
 }
@@ -201,8 +222,6 @@ int spec_parse(const char *text, size_t len, const char *origin, struct spec *re
 		rc = source_check_content(&s);
 	if (!rc)
 		rc = value_version(&s, SPEC_VERSION);
-	if (!rc)
-		rc = refuse_not_built(&s);
 	if (!rc)
 		rc = raw_spec_open(&s, &raw);
 	if (!rc)
@@ -223,6 +242,8 @@ void spec_done(struct spec *s)
 	free(s->origin);
 	free(s->devices);
 	spec_disks_done(s);
+	spec_nets_done(s);
+	spec_shares_done(s);
 	free(s->kernel);
 	free(s->initrd);
 	free(s->cmdline);

@@ -9,6 +9,7 @@
 
 #include "base/bdf.h"
 #include "base/error.h"
+#include "plan/guest_limits.h"
 
 #define SPEC_VERSION 1
 #define SPEC_MAX_MEMORY (UINT64_C(1) << 50) /* bytes of one guest */
@@ -77,6 +78,58 @@ struct spec_disk {
 	bool has_discard;
 };
 
+#define SPEC_MAX_NETS 8
+#define SPEC_MAX_FORWARDS 16
+#define SPEC_NET_QUEUES_MAX 16
+
+/** enum spec_net_kind - what a virtual network interface leads to; each is one key of an entry */
+enum spec_net_kind {
+	SPEC_NET_BRIDGE, /* bridge: a Linux bridge of the host */
+	SPEC_NET_OVS,	 /* ovs: a bridge of Open vSwitch */
+	SPEC_NET_PASST,	 /* passt: true: the host's own network, without a privilege (passt(1)) */
+	SPEC_NET_VHOST_USER, /* vhost_user: a socket on which a switch serves (OVS-DPDK, testpmd) */
+};
+
+/** struct spec_forward - a port of the host that leads into the guest (passt) */
+struct spec_forward {
+	bool is_udp;
+	uint16_t host, guest;
+};
+
+/**
+ * struct spec_net - one entry of net:
+ * @id:     default "netN"
+ * @to:     bridge name, or the absolute path of the socket; "" for passt; owned
+ * @vlan:   1..4094 (ovs: the port's tag), 0 none
+ * @mtu:    bytes, 0: the bridge's, or 1500
+ * @queues: pairs, 0: as many as vCPUs, up to 4; one to a vhost-user switch
+ */
+struct spec_net {
+	char id[32];
+	enum spec_net_kind kind;
+	char *to;
+	uint8_t mac[6];
+	bool has_mac;
+	int vlan;
+	unsigned int mtu, queues;
+	struct spec_forward forwards[SPEC_MAX_FORWARDS];
+	size_t n_forwards;
+};
+
+#define SPEC_MAX_SHARES 8
+#define SPEC_SHARE_TAG 36 /* bytes (Virtio 1.2 section 5.11.4) */
+
+/**
+ * struct spec_share - one entry of shares: a directory of the host that the guest mounts as virtiofs
+ * @path: absolute; owned
+ * @tag:  what the guest mounts
+ */
+struct spec_share {
+	char *path;
+	char tag[SPEC_SHARE_TAG + 1];
+	bool is_readonly;
+};
+
 /**
  * struct spec - strings are owned; zero or "" means: not given
  * @origin:    file name for messages
@@ -88,6 +141,7 @@ struct spec_disk {
  * @l3_ways:   cache ways of each L3 of the guest reserved for it alone, 0: shared with all (resctrl)
  * @memory_bandwidth: percent of the memory bandwidth at most, 0: no limit (resctrl)
  * @rt_priority: SCHED_FIFO priority of the vCPU threads, 1 to 98; 0: normal policy
+ * @vsock_cid: valid with @has_vsock; 0: chosen by name (vsock: auto)
  */
 struct spec {
 	char *origin;
@@ -107,6 +161,13 @@ struct spec {
 	size_t n_devices;
 	struct spec_disk *disks;
 	size_t n_disks;
+	struct spec_net *nets;
+	size_t n_nets;
+	struct spec_share *shares;
+	size_t n_shares;
+	bool has_vsock;
+	uint32_t vsock_cid;
+	struct plan_limits limits;
 	char *kernel;
 	char *initrd;
 	char *cmdline;
@@ -119,7 +180,6 @@ struct spec {
  * @origin: file name for messages
  *
  * Unknown key, wrong type, bad value: -EINVAL with @err: object "FILE:LINE:COL", what, found, wanted.
- * A key that is known but not built yet (net, shares, vsock) is refused by name.
  * name, cpus and memory are required; version defaults to 1; newer is -EPROTONOSUPPORT.
  */
 int spec_parse(const char *text, size_t len, const char *origin, struct spec *ret,

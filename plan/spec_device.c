@@ -95,26 +95,11 @@ static int read_selection(const struct entry *e)
 	return value_bdf(e->s, key_path(e, "bdf", path), r->bdf, &e->d->bdf);
 }
 
-static bool is_id(const char *text)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
-	size_t len = strlen(text);
-
-	return len > 0 && len < sizeof(((struct spec_device *)0)->id) &&
-	       strspn(text, allowed) == len && !strchr("._-", text[0]);
-}
-
 static int read_id(const struct entry *e, const char *key, const char *text, char *ret, size_t size)
 {
 	char path[SOURCE_PATH_MAX];
 
-	if (!text)
-		return 0;
-	if (!is_id(text))
-		return value_refuse(e->s, key_path(e, key, path), text,
-				    "up to 31 of a-z 0-9 . _ -, a letter or digit first");
-	snprintf(ret, size, "%s", text);
-	return 0;
+	return value_id(e->s, key_path(e, key, path), text, ret, size);
 }
 
 static int read_mac(const struct entry *e)
@@ -128,15 +113,8 @@ static int read_mac(const struct entry *e)
 static int read_vlan(const struct entry *e)
 {
 	char path[SOURCE_PATH_MAX];
-	unsigned int vlan = 0;
-	int rc;
 
-	key_path(e, "vlan", path);
-	rc = value_number(e->s, path, e->raw->vlan, 1, 4094, "a VLAN", &vlan);
-	if (rc)
-		cv_error_wanted(e->s->err, "a VLAN number, 1 to 4094");
-	e->d->vlan = (int)vlan;
-	return rc;
+	return value_vlan(e->s, key_path(e, "vlan", path), e->raw->vlan, &e->d->vlan);
 }
 
 /* What only a network device can have. */

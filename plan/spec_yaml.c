@@ -59,10 +59,47 @@ static const cyaml_schema_value_t disk_entry = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_disk, disk_fields),
 };
 
+static const cyaml_schema_field_t net_fields[] = {
+	TEXT(OPTIONAL, struct raw_net, id),
+	TEXT(OPTIONAL, struct raw_net, bridge),
+	TEXT(OPTIONAL, struct raw_net, ovs),
+	TEXT(OPTIONAL, struct raw_net, passt),
+	TEXT(OPTIONAL, struct raw_net, vhost_user),
+	TEXT(OPTIONAL, struct raw_net, mac),
+	TEXT(OPTIONAL, struct raw_net, vlan),
+	TEXT(OPTIONAL, struct raw_net, mtu),
+	TEXT(OPTIONAL, struct raw_net, queues),
+	LIST(struct raw_net, forward, &text_entry, SPEC_MAX_FORWARDS),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t net_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_net, net_fields),
+};
+
+static const cyaml_schema_field_t share_fields[] = {
+	TEXT(NEEDED, struct raw_share, path),
+	TEXT(OPTIONAL, struct raw_share, tag),
+	TEXT(OPTIONAL, struct raw_share, readonly),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t share_entry = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_share, share_fields),
+};
+
 static const cyaml_schema_field_t boot_fields[] = {
 	TEXT(OPTIONAL, struct raw_boot, kernel),
 	TEXT(OPTIONAL, struct raw_boot, initrd),
 	TEXT(OPTIONAL, struct raw_boot, cmdline),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t limits_fields[] = {
+	TEXT(OPTIONAL, struct raw_limits, exits_per_second),
+	TEXT(OPTIONAL, struct raw_limits, off_core),
+	TEXT(OPTIONAL, struct raw_limits, page_leaf),
+	TEXT(OPTIONAL, struct raw_limits, irqs_per_second),
 	CYAML_FIELD_END,
 };
 
@@ -72,7 +109,6 @@ static const cyaml_schema_field_t cache_fields[] = {
 	CYAML_FIELD_END,
 };
 
-/* Ignored keys are known and not built yet: plan/spec.c refuses them by name. */
 static const cyaml_schema_field_t spec_fields[] = {
 	TEXT(OPTIONAL, struct raw_spec, version),
 	TEXT(NEEDED, struct raw_spec, name),
@@ -87,9 +123,10 @@ static const cyaml_schema_field_t spec_fields[] = {
 	TEXT(OPTIONAL, struct raw_spec, rt_priority),
 	LIST(struct raw_spec, devices, &device_entry, SPEC_MAX_DEVICES),
 	LIST(struct raw_spec, disks, &disk_entry, SPEC_MAX_DISKS),
-	CYAML_FIELD_IGNORE("net", CYAML_FLAG_OPTIONAL),
-	CYAML_FIELD_IGNORE("shares", CYAML_FLAG_OPTIONAL),
-	CYAML_FIELD_IGNORE("vsock", CYAML_FLAG_OPTIONAL),
+	LIST(struct raw_spec, net, &net_entry, SPEC_MAX_NETS),
+	LIST(struct raw_spec, shares, &share_entry, SPEC_MAX_SHARES),
+	TEXT(OPTIONAL, struct raw_spec, vsock),
+	MAPPING(struct raw_spec, limits, limits_fields),
 	MAPPING(struct raw_spec, boot, boot_fields),
 	TEXT(OPTIONAL, struct raw_spec, backend),
 	TEXT(OPTIONAL, struct raw_spec, hypervisor),

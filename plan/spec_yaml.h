@@ -29,12 +29,26 @@ struct raw_disk {
 	char *path, *readonly, *serial, *discard, *format;
 };
 
+struct raw_net {
+	char *id, *bridge, *ovs, *passt, *vhost_user, *mac, *vlan, *mtu, *queues;
+	char **forward;
+	unsigned int forward_count;
+};
+
+struct raw_share {
+	char *path, *tag, *readonly;
+};
+
 struct raw_boot {
 	char *kernel, *initrd, *cmdline;
 };
 
 struct raw_cache {
 	char *l3_ways, *memory_bandwidth;
+};
+
+struct raw_limits {
+	char *exits_per_second, *off_core, *page_leaf, *irqs_per_second;
 };
 
 struct raw_spec {
@@ -48,6 +62,12 @@ struct raw_spec {
 	unsigned int devices_count;
 	struct raw_disk *disks;
 	unsigned int disks_count;
+	struct raw_net *net;
+	unsigned int net_count;
+	struct raw_share *shares;
+	unsigned int shares_count;
+	char *vsock;
+	struct raw_limits *limits;
 	struct raw_boot *boot;
 	char *backend, *hypervisor;
 };

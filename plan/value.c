@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #define SIZE_2M (UINT64_C(2) << 20)
 #define SIZE_1G (UINT64_C(1) << 30)
+#define ID_MAX 31
 
 int value_refuse(const struct source *s, const char *path, const char *text, const char *wanted)
 {
@@ -18,15 +20,6 @@ int value_refuse(const struct source *s, const char *path, const char *text, con
 	source_fail(s, source_find(s, path), SOURCE_VALUE, "%s has a bad value", path);
 	cv_error_found(s->err, "%s", text[0] ? source_shorten(text, shortened) : "nothing");
 	cv_error_wanted(s->err, "%s", wanted);
-	return -EINVAL;
-}
-
-int value_not_built(const struct source *s, const char *path, const char *what)
-{
-	source_fail_key(s, source_find(s, path), SOURCE_NOT_BUILT, "%s is not built yet", what);
-	cv_error_found(s->err, "%s", what);
-	cv_error_wanted(s->err, "a file without it");
-	cv_error_hint(s->err, "a later carve will know it; remove it for now");
 	return -EINVAL;
 }
 
@@ -96,6 +89,48 @@ int value_mac(const struct source *s, const char *path, const char *text, uint8_
 	if (!memcmp(mac, zero, sizeof(zero)))
 		return value_refuse(s, path, text, "an address that is not all zero");
 	memcpy(ret, mac, sizeof(mac));
+	return 0;
+}
+
+int value_vlan(const struct source *s, const char *path, const char *text, int *ret)
+{
+	unsigned int vlan = 0;
+	int rc;
+
+	if (!text)
+		return 0;
+	rc = value_number(s, path, text, 1, 4094, "a VLAN", &vlan);
+	if (rc)
+		cv_error_wanted(s->err, "a VLAN number, 1 to 4094");
+	else
+		*ret = (int)vlan;
+	return rc;
+}
+
+bool value_is_id(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = strlen(text);
+
+	return len > 0 && len <= ID_MAX && strspn(text, allowed) == len && !strchr("._-", text[0]);
+}
+
+bool value_is_interface(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len < IF_NAMESIZE && strcspn(text, "/: \t\n\v\f\r") == len &&
+	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+int value_id(const struct source *s, const char *path, const char *text, char *ret, size_t size)
+{
+	if (!text)
+		return 0;
+	if (!value_is_id(text))
+		return value_refuse(s, path, text,
+				    "up to 31 of a-z 0-9 . _ -, a letter or digit first");
+	snprintf(ret, size, "%s", text);
 	return 0;
 }
 

@@ -26,6 +26,14 @@ int value_bool(const struct source *s, const char *path, const char *text, bool 
 int value_bdf(const struct source *s, const char *path, const char *text, struct cv_bdf *ret);
 /** value_mac() - an address of one station: neither multicast nor all zero. */
 int value_mac(const struct source *s, const char *path, const char *text, uint8_t ret[6]);
+/** value_vlan() - a VLAN number, 1 to 4094. */
+int value_vlan(const struct source *s, const char *path, const char *text, int *ret);
+/** value_is_id() - up to 31 of a-z 0-9 . _ -, a letter or digit first? */
+bool value_is_id(const char *text);
+/** value_is_interface() - can a network interface of Linux have this name (dev_valid_name())? */
+bool value_is_interface(const char *text);
+/** value_id() - the id of an entry, into a buffer. */
+int value_id(const struct source *s, const char *path, const char *text, char *ret, size_t size);
 /** value_user() - a user name, into a buffer. */
 int value_user(const struct source *s, const char *path, const char *text, char *ret, size_t size);
 /** value_path() - a path that is not empty, as a new heap string; an older one is released. */
@@ -35,7 +43,7 @@ int value_text(const char *text, char **ret);
 /** value_word() - one of @words (NULL-terminated); @ret is its index. */
 int value_word(const struct source *s, const char *path, const char *text, const char *const *words,
 	       unsigned int *ret);
-/** value_backend() - "qemu"; "native" is known and not built yet. */
+/** value_backend() - "qemu" or "native". */
 int value_backend(const struct source *s, const char *path, const char *text, char *ret,
 		  size_t size);
 /** value_hypervisor() - auto, kvm, carve or an absolute path. */
@@ -48,8 +56,6 @@ int value_version(const struct source *s, unsigned int max);
 
 /** value_refuse() - a bad value: "@path is not @wanted"; found and wanted are set. Return: -EINVAL. */
 int value_refuse(const struct source *s, const char *path, const char *text, const char *wanted);
-/** value_not_built() - a known key or value that this carve cannot do. Return: -EINVAL. */
-int value_not_built(const struct source *s, const char *path, const char *what);
 
 /** value_nearest() - Return: the one of @words that @text was probably meant to be, or NULL. */
 const char *value_nearest(const char *text, const char *const *words);

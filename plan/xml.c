@@ -129,6 +129,13 @@ void xml_leaf(struct xml *x, const char *name, const char *fmt, ...)
 	xml_close(x);
 }
 
+void xml_flag(struct xml *x, const char *element, const char *attribute, const char *value)
+{
+	xml_open(x, element);
+	xml_attr(x, attribute, "%s", value);
+	xml_close(x);
+}
+
 char *xml_finish(struct xml *x)
 {
 	_cleanup_(xml_freep) struct xml *owned = x;

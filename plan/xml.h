@@ -27,6 +27,8 @@ void xml_close(struct xml *x);
 /** xml_leaf() - an element with text and nothing else. */
 void xml_leaf(struct xml *x, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/** xml_flag() - an element with one attribute and nothing else. */
+void xml_flag(struct xml *x, const char *element, const char *attribute, const char *value);
 /**
  * xml_finish() - end what is open and release the writer (NULL is allowed)
  * Return: heap string owned by the caller, NULL after an error.

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -233,9 +234,25 @@ static void do_request(struct virtio_guest *g, struct input *in)
 	vg_kick(g, queue);
 }
 
-static void act(struct virtio_guest *g, struct input *in)
+/* The other side of a stream: mostly frames, in parts; it may send anything, or nothing any more. */
+static void do_peer(int fd, struct input *in)
 {
-	switch (take(in, 1) % 8) {
+	uint8_t len = (uint8_t)take(in, 1), how = (uint8_t)take(in, 1), part[4 + 256] = { 0 };
+
+	if (how & 1)
+		part[3] = len;
+	for (size_t i = 0; i < len; i++)
+		part[how & 1 ? 4 + i : i] = (uint8_t)take(in, 1);
+	(void)!send(fd, part, len + (how & 1 ? 4U : 0U), MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (how & 2 && recv(fd, part, sizeof(part), MSG_DONTWAIT) > 0)
+		continue;
+	if (how == 0xfc)
+		shutdown(fd, SHUT_RDWR);
+}
+
+static void act(struct virtio_guest *g, struct input *in, int peer)
+{
+	switch (take(in, 1) % (peer < 0 ? 8 : 9)) {
 	case 0:
 		return do_memory(g, in);
 	case 1:
@@ -251,12 +268,23 @@ static void act(struct virtio_guest *g, struct input *in)
 	case 7:
 		vg_kick(g, (unsigned int)take(in, 1) % 8);
 		return vg_run(g);
+	case 8:
+		return do_peer(peer, in);
 	}
+}
+
+static const struct vmm_vm_call vm = { .fd = -1, .call = answer };
+
+static void act_all(struct virtio_guest *g, struct input *in, unsigned int slot, int peer)
+{
+	vg_probe(g, slot);
+	while (in->size > 0)
+		act(g, in, peer);
+	vg_run(g);
 }
 
 static void fuzz_device(struct input *in, bool is_console)
 {
-	static const struct vmm_vm_call vm = { .fd = -1, .call = answer };
 	static const struct vmm_vport ports[] = { { "", true, -1, -1 }, { "a", false, -1, -1 } };
 	static struct virtio_guest g;
 	struct vmm_vconsole *console = NULL;
@@ -265,15 +293,33 @@ static void fuzz_device(struct input *in, bool is_console)
 	vg_init(&g, &vm);
 	need((is_console ? vmm_vconsole_new(&g.env, 1, ports, 2, &console, &g.err)
 			 : vmm_vrng_new(&g.env, 1, &rng, &g.err)) == 0);
-	vg_probe(&g, 1);
-	while (in->size > 0)
-		act(&g, in);
-	vg_run(&g);
+	act_all(&g, in, 1, -1);
 	if (console)
 		vmm_vconsole_free(console);
 	if (rng)
 		vmm_vrng_free(rng);
 	vg_done(&g);
+}
+
+static void fuzz_stream(struct input *in)
+{
+	static struct plan p = { .n_nets = 1 };
+	static struct virtio_guest g;
+	struct plan_link link = { .id = "a", .n = 1 };
+	struct vmm_nets *nets = NULL;
+	int fds[2];
+
+	need(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+	link.fds[0] = fds[0];
+	p.nets[0] = (struct plan_net){ .id = "a", .mac = "02:00:00:00:00:01", .queues = 1 };
+	p.nets[0].kind = PLAN_NET_PASST;
+	p.nets[0].guest = vmm_slot(PLAN_NET_SLOT);
+	vg_init(&g, &vm);
+	need(vmm_nets_new(&g.env, &p, &link, 1, &nets, &g.err) == 0);
+	act_all(&g, in, PLAN_NET_SLOT, fds[1]);
+	vmm_nets_free(nets);
+	vg_done(&g);
+	close(fds[1]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -283,6 +329,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (what & 1)
 		fuzz_rings(&in);
+	else if (what & 4)
+		fuzz_stream(&in);
 	else
 		fuzz_device(&in, what & 2);
 	return 0;

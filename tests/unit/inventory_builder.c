@@ -472,6 +472,32 @@ struct spec_disk *ib_want_disk(struct spec *s, const char *path)
 	return &s->disks[s->n_disks++];
 }
 
+struct spec_net *ib_want_net(struct spec *s, enum spec_net_kind kind, const char *to)
+{
+	struct spec_net *n;
+
+	s->nets = reallocarray(s->nets, s->n_nets + 1, sizeof(*s->nets));
+	assert_non_null(s->nets);
+	n = &s->nets[s->n_nets];
+	*n = (struct spec_net){ .kind = kind, .to = strdup(to) };
+	assert_non_null(n->to);
+	snprintf(n->id, sizeof(n->id), "net%zu", s->n_nets++);
+	return n;
+}
+
+struct spec_share *ib_want_share(struct spec *s, const char *path, const char *tag)
+{
+	struct spec_share *d;
+
+	s->shares = reallocarray(s->shares, s->n_shares + 1, sizeof(*s->shares));
+	assert_non_null(s->shares);
+	d = &s->shares[s->n_shares++];
+	*d = (struct spec_share){ .path = strdup(path) };
+	assert_non_null(d->path);
+	snprintf(d->tag, sizeof(d->tag), "%s", tag);
+	return d;
+}
+
 struct spec_device *ib_want_bdf(struct spec *s, const char *bdf)
 {
 	struct spec_device *d = ib_device(s, SPEC_BY_BDF);
@@ -511,6 +537,8 @@ struct site ib_site(void)
 
 	site_default(&site);
 	snprintf(site.user, sizeof(site.user), "carve");
+	/* QEMU needs every kind of step: cases of the native VMM name it */
+	snprintf(site.backend, sizeof(site.backend), "qemu");
 	site.kernel = strdup("/boot/vmlinuz");
 	site.initrd = strdup("/boot/guest.img");
 	site.cmdline = strdup("console=ttyS0 quiet");

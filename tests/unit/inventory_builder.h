@@ -59,6 +59,10 @@ struct spec ib_spec(const char *name, unsigned int cpus, uint64_t memory, uint64
 struct spec_device *ib_device(struct spec *s, enum spec_select select);
 /** ib_want_disk() - a disk of a spec; valid until the next one. */
 struct spec_disk *ib_want_disk(struct spec *s, const char *path);
+/** ib_want_net() - a network "netN" of a spec; valid until the next one. */
+struct spec_net *ib_want_net(struct spec *s, enum spec_net_kind kind, const char *to);
+/** ib_want_share() - a share of a spec; valid until the next one. */
+struct spec_share *ib_want_share(struct spec *s, const char *path, const char *tag);
 /* The usual ones: */
 struct spec_device *ib_want_bdf(struct spec *s, const char *bdf);
 struct spec_device *ib_want_class(struct spec *s, const char *class);

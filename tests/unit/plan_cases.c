@@ -14,7 +14,8 @@
 #include "base/cleanup.h"
 #include "inventory_builder.h"
 
-const char *const plan_cases[] = { "one-node-one-vf", "two-nodes", "smt", "intel", "epyc" };
+const char *const plan_cases[] = { "one-node-one-vf", "two-nodes", "smt",
+				   "intel",	      "epyc",	   "networks" };
 const size_t n_plan_cases = CV_ARRAY_SIZE(plan_cases);
 
 /* The demo: a NIC VF and an NVMe VF on one node. */
@@ -61,10 +62,35 @@ static void epyc(struct inventory *inv, struct spec *s)
 	snprintf(ib_want_vf_class(s, "net")->near, sizeof(s->devices[1].near), "dev0");
 }
 
+/* One network of each kind, with what each can have, and paths that QEMU has to be told with care. */
+static void networks(struct inventory *inv, struct spec *s)
+{
+	struct spec_net *n;
+
+	ib_emulated(inv, false);
+	*s = ib_spec("networks", 2, IB_1G, IB_2M);
+	snprintf(ib_want_net(s, SPEC_NET_BRIDGE, "br0")->id, sizeof(s->nets->id), "lan");
+	n = ib_want_net(s, SPEC_NET_OVS, "ovs-int");
+	n->has_mac = true;
+	memcpy(n->mac, (uint8_t[]){ 0x52, 0x54, 0, 0x12, 0x34, 0x56 }, sizeof(n->mac));
+	n->vlan = 100;
+	n->mtu = 9000;
+	n->queues = 1;
+	n = ib_want_net(s, SPEC_NET_PASST, "");
+	n->forwards[0] = (struct spec_forward){ .host = 2222, .guest = 22 };
+	n->forwards[1] = (struct spec_forward){ .is_udp = true, .host = 5353, .guest = 53 };
+	n->n_forwards = 2;
+	ib_want_net(s, SPEC_NET_VHOST_USER, "/run/ovs,dpdk/guest.sock")->queues = 3;
+	ib_want_share(s, "/scratch/project", "project");
+	ib_want_share(s, "/srv/software,2025", "software")->is_readonly = true;
+	s->has_vsock = true;
+}
+
 void plan_case(const char *name, struct plan *ret)
 {
 	static void (*const makers[])(struct inventory * inv,
-				      struct spec * s) = { one_node, two_nodes, smt, intel, epyc };
+				      struct spec * s) = { one_node, two_nodes, smt,
+							   intel,    epyc,	networks };
 	_cleanup_inventory_ struct inventory inv = { 0 };
 	_cleanup_site_ struct site site = ib_site();
 	_cleanup_spec_ struct spec spec = { 0 };

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -340,6 +341,49 @@ static void test_elf64(void **state)
 	e.ehdr.e_entry = 0xffffffff81000040;
 	assert_int_equal(boot_guest_load(g, &e, sizeof(e)), 0);
 	assert_int_equal(g->entry.rip, BOOT_ELF_TEXT + 0x40);
+}
+
+static int image_fd(const void *image, size_t len)
+{
+	int fd = memfd_create("kernel", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, image, len), len);
+	return fd;
+}
+
+/* All is checked, and entered at the same place; large parts come when they are asked for. */
+static void test_later(void **state)
+{
+	struct boot_guest *g = *state;
+	_cleanup_close_ int fd = -1;
+	struct vmm_load_later later = { 0 };
+	struct boot_elf64 e;
+
+	boot_elf64(&e);
+	e.nhdr.n_type = 17;
+	fd = image_fd(&e, sizeof(e));
+	memset(boot_guest_at(g, BOOT_ELF_TEXT, 256), 0xaa, 256);
+	memset(boot_guest_at(g, BOOT_ELF_DATA, 0x10000), 0xaa, 0x10000);
+	boot_guest_initrd(g, 4096);
+	g->in.kernel_fd = fd;
+	g->in.later = &later;
+	assert_int_equal(vmm_load(&g->in, &g->entry, &g->err), 0);
+	assert_int_equal(g->entry.rip, BOOT_ELF_TEXT + 0x10);
+	assert_int_equal(word(g, BOOT_ELF_TEXT, 1), 0xaa);
+	assert_int_equal(word(g, BOOT_LOW - 4096, 4), 0);
+	assert_int_equal(vmm_load_rest(&g->memory, &later, &g->err), 0);
+	assert_memory_equal(boot_guest_at(g, BOOT_ELF_TEXT, 256), e.text, 256);
+	assert_int_equal(word(g, BOOT_ELF_DATA, 8), 0x90909090);
+	assert_int_equal(word(g, BOOT_ELF_DATA + 0xfff8, 8), 0);
+	assert_memory_equal(boot_guest_at(g, BOOT_LOW - 4096, 4), "FRST", 4);
+	/* a file that is changed meanwhile is told, and names itself */
+	assert_int_equal(ftruncate(fd, 64), 0);
+	assert_int_equal(vmm_load_rest(&g->memory, &later, &g->err), -EIO);
+	assert_string_equal(g->err.code, "FILE_CHANGED");
+	assert_string_equal(g->err.object, "/boot/kernel");
+	g->in.later = NULL;
+	g->in.kernel_fd = -1;
 }
 
 static void test_elf64_refusals(void **state)
@@ -676,6 +720,7 @@ int main(void)
 		CASE(test_initrd_refusals),
 		CASE(test_cmdline),
 		CASE(test_elf64),
+		CASE(test_later),
 		CASE(test_elf64_refusals),
 		CASE(test_elf64_headers),
 		CASE(test_pvh),

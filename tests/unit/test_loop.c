@@ -125,6 +125,28 @@ static void test_change(void **state)
 	vmm_loop_free(l);
 }
 
+/* What comes meanwhile is there afterwards. */
+static void test_suspend(void **state)
+{
+	struct counter *quiet, *end;
+	struct vmm_loop *l;
+
+	assert_int_equal(vmm_loop_new(&l), 0);
+	quiet = counter_new(l, stop_now, true);
+	vmm_loop_suspend(l, &quiet->watch);
+	end = counter_new(l, stop_now, true);
+	assert_int_equal(vmm_loop_run(l), 1);
+	assert_int_equal(quiet->calls, 0);
+	drain(end);
+	assert_int_equal(vmm_loop_add(l, &quiet->watch), 0);
+	assert_int_equal(vmm_loop_run(l), 1);
+	assert_int_equal(quiet->calls, 1);
+	assert_int_equal(end->calls, 1);
+	counter_free(quiet);
+	counter_free(end);
+	vmm_loop_free(l);
+}
+
 static void test_bad_fd(void **state)
 {
 	struct vmm_watch w = { .fd = -1, .events = EPOLLIN, .ready = on_ready };
@@ -335,15 +357,11 @@ static void test_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ready),
-		cmocka_unit_test(test_change),
-		cmocka_unit_test(test_bad_fd),
-		cmocka_unit_test(test_hangup),
-		cmocka_unit_test(test_remove_and_go_on),
-		cmocka_unit_test(test_remove_self),
-		cmocka_unit_test(test_defer_threads),
-		cmocka_unit_test(test_defer_again),
-		cmocka_unit_test(test_defer_order),
+		cmocka_unit_test(test_ready),	    cmocka_unit_test(test_change),
+		cmocka_unit_test(test_suspend),	    cmocka_unit_test(test_bad_fd),
+		cmocka_unit_test(test_hangup),	    cmocka_unit_test(test_remove_and_go_on),
+		cmocka_unit_test(test_remove_self), cmocka_unit_test(test_defer_threads),
+		cmocka_unit_test(test_defer_again), cmocka_unit_test(test_defer_order),
 		cmocka_unit_test(test_stop),
 	};
 

@@ -113,7 +113,9 @@ static void newer_version_is_refused(void **state)
 static bool is_optional(const char *key)
 {
 	return strcmp(key, "mac") == 0 || strcmp(key, "host_port") == 0 ||
-	       strcmp(key, "rt_priority") == 0 || strcmp(key, "disks") == 0;
+	       strcmp(key, "rt_priority") == 0 || strcmp(key, "disks") == 0 ||
+	       strcmp(key, "net") == 0 || strcmp(key, "shares") == 0 ||
+	       strcmp(key, "vsock_cid") == 0;
 }
 
 static void check_damaged(const json_t *root, const char *key, const char *how)
@@ -180,7 +182,7 @@ static unsigned int sweep(json_t *root, json_t *at)
 
 static void each_damage_is_refused(void **state)
 {
-	static const char *const names[] = { "two-nodes", "switch" };
+	static const char *const names[] = { "two-nodes", "switch", "networks" };
 
 	(void)state;
 	for (size_t i = 0; i < CV_ARRAY_SIZE(names); i++) {
@@ -283,6 +285,70 @@ static void contradictions_of_tree_and_map_are_refused(void **state)
 	}
 }
 
+static void contradictions_of_networks_are_refused(void **state)
+{
+	/* networks: lan on a bridge, net1 on ovs, net2 on passt, net3 on vhost-user */
+	static const struct {
+		const char *array;
+		size_t index;
+		const char *key, *text;
+		int64_t number;
+	} rows[] = {
+		{ "net", 0, "id", "a=b", 0 },
+		{ "net", 0, "id", "net1", 0 },
+		{ "net", 0, "kind", "passt", 0 },
+		{ "net", 0, "to", "a/b", 0 },
+		{ "net", 0, "to", "", 0 },
+		{ "net", 0, "tap", "eth0", 0 },
+		{ "net", 0, "guest", "0000:00:1c.1", 0 },
+		{ "net", 0, "mac", "01:00:00:00:00:01", 0 },
+		{ "net", 0, "mac", "52:54:00:12:34:56", 0 },
+		{ "net", 0, "vlan", NULL, 5 },
+		{ "net", 0, "queues", NULL, 17 },
+		{ "net", 1, "vlan", NULL, 4095 },
+		{ "net", 1, "mtu", NULL, 65522 },
+		{ "net", 2, "to", "br0", 0 },
+		{ "net", 2, "tap", "cv00000000-2", 0 },
+		{ "net", 2, "queues", NULL, 2 },
+		{ "net", 2, "mtu", NULL, 1500 },
+		{ "net", 3, "to", "run/guest.sock", 0 },
+		{ "shares", 0, "id", "share1", 0 },
+		{ "shares", 0, "path", "data", 0 },
+		{ "shares", 0, "tag", "a,b", 0 },
+		{ "shares", 0, "tag", "software", 0 },
+		{ "shares", 1, "guest", "0000:00:1d.0", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CV_ARRAY_SIZE(rows); i++) {
+		_cleanup_json_ json_t *j = case_json("networks");
+		json_t *at = json_array_get(json_object_get(j, rows[i].array), rows[i].index);
+
+		assert_non_null(json_object_get(at, rows[i].key));
+		json_object_set_new(at, rows[i].key,
+				    rows[i].text ? json_string(rows[i].text)
+						 : json_integer(rows[i].number));
+		check_damaged(j, rows[i].key, "changed");
+	}
+}
+
+static void vsock_is_optional_and_in_range(void **state)
+{
+	static const json_int_t bad[] = { -1, 0, 2, 0xffffffff };
+	_cleanup_json_ json_t *j = case_json("networks");
+	_cleanup_plan_ struct plan p = { 0 };
+	struct cv_error err;
+
+	(void)state;
+	for (size_t i = 0; i < CV_ARRAY_SIZE(bad); i++) {
+		json_object_set_new(j, "vsock_cid", json_integer(bad[i]));
+		check_damaged(j, "vsock_cid", "out of range");
+	}
+	json_object_del(j, "vsock_cid");
+	assert_int_equal(plan_from_json(j, "plan.json", &p, &err), 0);
+	assert_int_equal(p.vsock_cid, 0);
+}
+
 static void rt_priority_is_optional_and_in_range(void **state)
 {
 	static const int bad[] = { -1, 0, 99 };
@@ -322,6 +388,8 @@ int main(void)
 		cmocka_unit_test(each_damage_is_refused),
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(contradictions_of_tree_and_map_are_refused),
+		cmocka_unit_test(contradictions_of_networks_are_refused),
+		cmocka_unit_test(vsock_is_optional_and_in_range),
 		cmocka_unit_test(rt_priority_is_optional_and_in_range),
 		cmocka_unit_test(any_bytes_in_reasons),
 	};

@@ -22,6 +22,17 @@ static const struct plan_qemu qemu = {
 	.kvm_fd = -1,
 };
 
+/* Descriptors as the launcher opens them for the case "networks". */
+static const struct plan_link links[] = {
+	{ "lan", { 10, 11, 12, 13 }, 4 },
+	{ "net1", { 14, 15 }, 2 },
+	{ "net2", { 16 }, 1 },
+	{ "net3", { 17 }, 1 },
+	{ "share0", { 18 }, 1 },
+	{ "share1", { 19 }, 1 },
+	{ PLAN_VSOCK_ID, { 20 }, 1 },
+};
+
 static void check_golden(const struct plan *p, const char *name)
 {
 	_cleanup_strv_ struct cv_strv argv = { 0 };
@@ -50,6 +61,22 @@ static void golden(void **state)
 		check_golden(&b.plan, guest_cases[i]);
 		gb_done(&b);
 	}
+}
+
+static void golden_of_links(void **state)
+{
+	_cleanup_plan_ struct plan p = { 0 };
+	_cleanup_strv_ struct cv_strv argv = { 0 };
+	struct plan_qemu q = qemu;
+
+	(void)state;
+	plan_case("networks", &p);
+	q.links = links;
+	q.n_links = CV_ARRAY_SIZE(links);
+	assert_int_equal(plan_qemu_argv(&p, &q, &argv), 0);
+	cv_strv_add(&argv, "");
+	_cleanup_free_ char *text = cv_strv_join(&argv, "\n");
+	golden_check("qemu/networks-links.argv", text);
 }
 
 /* The value of the @nth option @name. */
@@ -407,6 +434,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden),
+		cmocka_unit_test(golden_of_links),
 		cmocka_unit_test(numbers_agree_with_the_plan),
 		cmocka_unit_test(numbers_of_guest_cases_agree),
 		cmocka_unit_test(gpus_have_their_clique),

@@ -204,6 +204,60 @@ static void check_all_disks(const struct spec *s)
 	assert_true(s->disks[1].is_readonly && !s->disks[1].has_discard);
 }
 
+static void check_all_nets(const struct spec *s)
+{
+	const struct spec_net *n = s->nets;
+
+	assert_int_equal(s->n_nets, 4);
+	assert_string_equal(n[0].id, "lan");
+	assert_int_equal(n[0].kind, SPEC_NET_BRIDGE);
+	assert_string_equal(n[0].to, "br0");
+	assert_true(n[0].has_mac && n[0].mac[0] == 0x52 && n[0].mac[5] == 0x56);
+	assert_int_equal(n[0].mtu, 65521);
+	assert_int_equal(n[0].queues, 16);
+	assert_string_equal(n[1].id, "net1");
+	assert_int_equal(n[1].kind, SPEC_NET_OVS);
+	assert_string_equal(n[1].to, "a-15-byte-name.");
+	assert_int_equal(n[1].vlan, 4094);
+	assert_int_equal(n[1].mtu, 68);
+	assert_false(n[1].has_mac);
+	assert_int_equal(n[1].queues, 0);
+	assert_int_equal(n[2].kind, SPEC_NET_PASST);
+	assert_string_equal(n[2].to, "");
+	assert_int_equal(n[2].n_forwards, 2);
+	assert_false(n[2].forwards[0].is_udp);
+	assert_int_equal(n[2].forwards[0].host, 65535);
+	assert_int_equal(n[2].forwards[0].guest, 1);
+	assert_true(n[2].forwards[1].is_udp);
+	assert_int_equal(n[3].kind, SPEC_NET_VHOST_USER);
+	assert_string_equal(n[3].to, "/run/a,b.sock");
+}
+
+static void check_all_shares(const struct spec *s)
+{
+	assert_int_equal(s->n_shares, 2);
+	assert_string_equal(s->shares[0].path, "/scratch/project/");
+	assert_string_equal(s->shares[0].tag, "project");
+	assert_true(s->shares[0].is_readonly);
+	assert_string_equal(s->shares[1].path, "/");
+	assert_string_equal(s->shares[1].tag, "a-tag.of_36+characters-is-just-right");
+	assert_false(s->shares[1].is_readonly);
+}
+
+static void test_vsock(void **state)
+{
+	_cleanup_spec_ struct spec a = { 0 }, b = { 0 }, none = { 0 };
+
+	assert_int_equal(parse("name: g\ncpus: 1\nmemory: 1G\nvsock: auto\n", &a, NULL), 0);
+	assert_true(a.has_vsock);
+	assert_int_equal(a.vsock_cid, 0);
+	assert_int_equal(parse("name: g\ncpus: 1\nmemory: 1G\nvsock: 3\n", &b, NULL), 0);
+	assert_true(b.has_vsock);
+	assert_int_equal(b.vsock_cid, 3);
+	assert_int_equal(parse("name: g\ncpus: 1\nmemory: 1G\n", &none, NULL), 0);
+	assert_false(none.has_vsock);
+}
+
 static void test_all_keys(void **state)
 {
 	_cleanup_free_ char *text = NULL;
@@ -224,6 +278,9 @@ static void test_all_keys(void **state)
 	assert_string_equal(s.hypervisor, "/dev/carve");
 	check_all_devices(&s);
 	check_all_disks(&s);
+	check_all_nets(&s);
+	check_all_shares(&s);
+	assert_true(s.has_vsock && s.vsock_cid == 0xfffffffe);
 }
 
 static void test_split_cache_and_p2p(void **state)
@@ -292,7 +349,7 @@ static void test_site_overrides(void **state)
 
 	site_default(&s);
 	assert_int_equal(s.housekeeping, 1);
-	assert_string_equal(s.backend, "qemu");
+	assert_string_equal(s.backend, "native");
 	assert_int_equal(site_parse(first, strlen(first), "1", &s, NULL), 0);
 	assert_int_equal(site_parse(second, strlen(second), "2", &s, NULL), 0);
 	assert_int_equal(site_parse(bad, strlen(bad), "3", &s, NULL), -EINVAL);
@@ -320,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_vsock),
 		cmocka_unit_test(test_all_keys),
 		cmocka_unit_test(test_split_cache_and_p2p),
 		cmocka_unit_test(test_refused_writes_nothing),

@@ -97,7 +97,7 @@ static int setup(void **state)
 	x.refuse_after = UINT32_MAX;
 	vc_init(&x.calls);
 	vg_init(&x.g, &x.calls.vm);
-	assert_int_equal(vmm_virtio_add(&x.v, &ops, &x.g.env, SLOT, QUEUES, &x.g.err), 0);
+	assert_int_equal(vmm_virtio_add(&x.v, &ops, &x.g.env, vmm_slot(SLOT), QUEUES, &x.g.err), 0);
 	vg_probe(&x.g, SLOT);
 	return 0;
 }

@@ -98,8 +98,6 @@ static int answer_vcpu(struct vcpu *v, unsigned long request, void *arg)
 		return keep(&v->sregs, arg, sizeof(v->sregs));
 	case KVM_SET_REGS:
 		return keep(&v->regs, arg, sizeof(v->regs));
-	case KVM_GET_LAPIC:
-		return keep(arg, &v->lapic, sizeof(v->lapic));
 	case KVM_SET_LAPIC:
 		return keep(&v->lapic, arg, sizeof(v->lapic));
 	case KVM_SET_VCPU_EVENTS:
@@ -132,10 +130,11 @@ static int answer(void *ctx, int fd, unsigned long request, void *arg)
 	return name_msrs(arg);
 }
 
+#define APIC_ID 5
+
 /** struct fixture - a first vCPU that has begun, and what was saved of it */
 struct fixture {
 	struct vcpu v;
-	struct kvm_lapic_state lapic;
 	struct vmm_power_on p;
 	struct vmm_entry entry;
 };
@@ -151,15 +150,14 @@ static int setup(void **state)
 	f.v.gone = MSR_GONE;
 	f.v.sregs = (struct kvm_sregs){ .cr0 = 0x60000010, .apic_base = 0xfee00800 | APIC_FIRST };
 	f.v.sregs.cs.base = 0xffff0000;
-	f.v.lapic.regs[0x350] = 0x11;
 	msr(&f.v, MSR_MISC)->data = 0x850089;
 	msr(&f.v, MSR_TSC)->data = 1000;
 	f.entry = (struct vmm_entry){ .rip = 0x1000200, .rsi = 0x7000, .cr3 = 0x9000 };
 	f.entry.mode = VMM_MODE_LONG;
-	assert_int_equal(vmm_state_begin(&f.v.call, &f.lapic, &err), 0);
-	assert_int_equal(f.v.n_calls, 2); /* with creation and CPUID: 4 per vCPU */
+	assert_int_equal(vmm_state_begin(&f.v.call, &err), 0);
+	assert_int_equal(f.v.n_calls, 1); /* with creation and CPUID: 3 per vCPU */
 	assert_int_equal(vmm_state_save(&f.v.system, &f.v.call, &f.p, &err), 0);
-	assert_int_equal(vmm_state_enter(&f.v.call, &f.p, &f.entry, &err), 0);
+	assert_int_equal(vmm_state_enter(&f.v.call, NULL, &f.p, &f.entry, &err), 0);
 	f.v.n_calls = 0;
 	*state = &f;
 	return 0;
@@ -194,7 +192,38 @@ static void reset(struct fixture *f, bool is_first)
 {
 	struct cv_error err = { 0 };
 
-	assert_int_equal(vmm_state_reset(&f->v.call, &f->p, &f->lapic, is_first, &err), 0);
+	assert_int_equal(vmm_state_reset(&f->v.call, &f->p, APIC_ID, is_first, &err), 0);
+}
+
+static uint32_t apic(const struct fixture *f, unsigned int reg)
+{
+	uint32_t value;
+
+	memcpy(&value, &f->v.lapic.regs[reg], sizeof(value));
+	return value;
+}
+
+/* Registers by their numbers in the Intel SDM vol. 3, table 11-1. */
+static void test_lapic(void **state)
+{
+	struct fixture *f = *state;
+
+	run_guest(f);
+	reset(f, true);
+	assert_int_equal(apic(f, 0x20), (uint32_t)APIC_ID << 24);
+	assert_int_equal(apic(f, 0x80), 0);
+	assert_int_equal(apic(f, 0xd0), 0);
+	assert_int_equal(apic(f, 0xe0), UINT32_MAX);
+	assert_int_equal(apic(f, 0xf0), 0xff);
+	for (unsigned int reg = 0x100; reg < 0x280; reg += 0x10)
+		assert_int_equal(apic(f, reg), 0);
+	assert_int_equal(apic(f, 0x320), 0x10000);
+	assert_int_equal(apic(f, 0x350), 0x700);
+	assert_int_equal(apic(f, 0x360), 0x10000);
+	assert_int_equal(apic(f, 0x380), 0);
+	run_guest(f);
+	reset(f, false);
+	assert_int_equal(apic(f, 0x350), 0x10000);
 }
 
 static void test_msrs(void **state)
@@ -222,7 +251,6 @@ static void test_registers(void **state)
 	assert_int_equal(f->v.sregs.efer, 0);
 	assert_int_equal(f->v.sregs.cs.base, 0xffff0000);
 	assert_int_equal(f->v.sregs.apic_base, 0xfee00800 | APIC_FIRST);
-	assert_memory_equal(&f->v.lapic, &f->lapic, sizeof(f->lapic));
 	assert_int_equal(f->v.mp_state, KVM_MP_STATE_RUNNABLE);
 	assert_int_equal(f->v.xcrs.nr_xcrs, 1);
 	assert_int_equal(f->v.xcrs.xcrs[0].value, 1);
@@ -273,10 +301,28 @@ static void test_enter(void **state)
 
 	run_guest(f);
 	reset(f, true);
-	assert_int_equal(vmm_state_enter(&f->v.call, &f->p, &f->entry, &err), 0);
+	assert_int_equal(vmm_state_enter(&f->v.call, NULL, &f->p, &f->entry, &err), 0);
 	assert_int_equal(f->v.regs.rip, 0x1000200);
 	assert_int_equal(f->v.sregs.cr3, 0x9000);
 	assert_int_equal(f->v.sregs.apic_base, 0xfee00800 | APIC_FIRST);
+}
+
+/* The same without a call, where the hypervisor takes them from the shared page. */
+static void test_enter_shared(void **state)
+{
+	struct fixture *f = *state;
+	struct kvm_run run = { 0 };
+	struct cv_error err = { 0 };
+
+	run_guest(f);
+	reset(f, true);
+	f->v.n_calls = 0;
+	assert_int_equal(vmm_state_enter(&f->v.call, &run, &f->p, &f->entry, &err), 0);
+	assert_int_equal(f->v.n_calls, 0);
+	assert_int_equal(run.kvm_dirty_regs, KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS);
+	assert_int_equal(run.s.regs.regs.rip, 0x1000200);
+	assert_int_equal(run.s.regs.sregs.cr3, 0x9000);
+	assert_int_equal(run.s.regs.sregs.apic_base, 0xfee00800 | APIC_FIRST);
 }
 
 /* Each call fails once, and is named. A CPU without XSAVE has no XCR0. */
@@ -293,14 +339,13 @@ static void test_failures(void **state)
 
 		f->v.fails = calls[i];
 		f->v.error = -EINVAL;
-		assert_int_equal(vmm_state_reset(&f->v.call, &f->p, &f->lapic, true, &err),
-				 -EINVAL);
+		assert_int_equal(vmm_state_reset(&f->v.call, &f->p, APIC_ID, true, &err), -EINVAL);
 		assert_int_equal(strncmp(err.object, "KVM_SET_", 8), 0);
 	}
 	f->v.fails = KVM_SET_XCRS;
 	reset(f, true);
 	f->v.error = -EFAULT;
-	assert_int_equal(vmm_state_reset(&f->v.call, &f->p, &f->lapic, true, NULL), -EFAULT);
+	assert_int_equal(vmm_state_reset(&f->v.call, &f->p, APIC_ID, true, NULL), -EFAULT);
 }
 
 int main(void)
@@ -310,7 +355,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_registers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lapic, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_enter, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_enter_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 	};
 

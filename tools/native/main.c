@@ -27,6 +27,8 @@ struct args {
 		int fd;
 	} devices[VMM_DEVICE_FDS_MAX];
 	size_t n_devices;
+	struct plan_link links[PLAN_LINKS_MAX];
+	size_t n_links;
 	bool has_sandbox;
 };
 
@@ -36,6 +38,7 @@ enum option_value {
 	OPTION_HYPERVISOR,
 	OPTION_VFIO,
 	OPTION_DEVICE,
+	OPTION_LINK,
 	OPTION_SANDBOX,
 	OPTION_VERSION,
 	OPTION_HELP,
@@ -47,6 +50,7 @@ static const struct option options[] = {
 	{ "hypervisor-fd", required_argument, NULL, OPTION_HYPERVISOR },
 	{ "vfio-fd", required_argument, NULL, OPTION_VFIO },
 	{ "device", required_argument, NULL, OPTION_DEVICE },
+	{ "link", required_argument, NULL, OPTION_LINK },
 	{ "sandbox", required_argument, NULL, OPTION_SANDBOX },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -55,7 +59,7 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"usage: carve-vmm --plan-fd N --hypervisor-fd N --dir DIR [--vfio-fd N] [--device ID=N]...\n"
-	"                 [--sandbox on|off]\n"
+	"                 [--link ID=N[,N...]]... [--sandbox on|off]\n"
 	"carve run starts it; carve(1) and carve-vmm(8) tell more\n";
 
 static int parse_fd(const char *text, int *ret)
@@ -83,6 +87,23 @@ static int parse_device(struct args *a, char *text)
 	return parse_fd(equals + 1, &g->fd);
 }
 
+/* "ID=N[,N...]" */
+static int parse_link(struct args *a, char *text)
+{
+	char *rest = strchr(text, '='), *one;
+	struct plan_link *l = &a->links[a->n_links];
+	int r = 0;
+
+	if (!rest || a->n_links == PLAN_LINKS_MAX)
+		return -EINVAL;
+	*rest++ = '\0';
+	l->id = text;
+	a->n_links++;
+	while (r == 0 && (one = strsep(&rest, ",")))
+		r = l->n == PLAN_LINK_FDS_MAX ? -EINVAL : parse_fd(one, &l->fds[l->n++]);
+	return r;
+}
+
 static int parse_sandbox(struct args *a, const char *text)
 {
 	a->has_sandbox = strcmp(text, "on") == 0;
@@ -103,6 +124,8 @@ static int parse_option(struct args *a, int option, char *value)
 		return parse_fd(value, &a->vfio_fd);
 	case OPTION_DEVICE:
 		return parse_device(a, value);
+	case OPTION_LINK:
+		return parse_link(a, value);
 	case OPTION_SANDBOX:
 		return parse_sandbox(a, value);
 	case OPTION_VERSION:
@@ -178,6 +201,8 @@ static int run(const struct args *a, uint64_t start_us, struct cv_error *err)
 		.hypervisor_fd = a->hypervisor_fd,
 		.vfio_fd = a->vfio_fd,
 		.device_fds = fds,
+		.links = a->links,
+		.n_links = a->n_links,
 		.start_us = start_us,
 		.has_sandbox = a->has_sandbox,
 	};

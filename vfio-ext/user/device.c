@@ -96,8 +96,10 @@ int vx_device_read_info(int fd, struct vx_device *ret, struct cv_error *err)
 		return cv_fail(err, -EINVAL, CV_EXIT_PRECONDITION, "NO_PCI_DEVICE", "VFIO",
 			       "the device is no PCI function");
 	d.can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
+	/* a guest sees neither ROM nor VGA */
 	for (unsigned int i = 0; i < VX_REGIONS && r == 0; i++)
-		r = read_region(fd, i, &d.regions[i]);
+		if (i != VFIO_PCI_ROM_REGION_INDEX && i != VFIO_PCI_VGA_REGION_INDEX)
+			r = read_region(fd, i, &d.regions[i]);
 	for (unsigned int i = 0; i < CV_ARRAY_SIZE(d.n_irqs) && r == 0; i++)
 		r = read_irq(fd, i, &d.n_irqs[i]);
 	if (r < 0)

@@ -97,7 +97,7 @@ int vx_open_group(struct vx_open *o, int group, struct cv_error *err)
 	return 0;
 }
 
-int vx_open_device(struct vx_open *o, int group, const char *bdf, struct cv_error *err)
+int vx_open_device(const struct vx_open *o, int group, const char *bdf, struct cv_error *err)
 {
 	int group_fd = find_group(o, group), fd;
 

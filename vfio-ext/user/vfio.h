@@ -31,8 +31,8 @@ struct vx_open {
  * Return: 0, -EBUSY (open elsewhere), -EPERM (not viable), -errno. */
 int vx_open_group(struct vx_open *o, int group, struct cv_error *err);
 /** vx_open_device() - descriptor of function @bdf ("0000:81:00.0") of an opened group; resets it.
- * Return: fd, -errno. */
-int vx_open_device(struct vx_open *o, int group, const char *bdf, struct cv_error *err);
+ * Context: several threads at once. Return: fd, -errno. */
+int vx_open_device(const struct vx_open *o, int group, const char *bdf, struct cv_error *err);
 void vx_open_done(struct vx_open *o);
 
 /* ---- DMA ---- */
@@ -89,7 +89,7 @@ struct vx_device {
 	struct vx_region regions[VX_REGIONS];
 };
 
-/** vx_device_read_info() - @fd is owned by @ret afterwards. Return: 0, -errno. */
+/** vx_device_read_info() - all but ROM and VGA; @fd is owned by @ret afterwards. Return: 0, -errno. */
 int vx_device_read_info(int fd, struct vx_device *ret, struct cv_error *err);
 void vx_device_done(struct vx_device *d);
 /** vx_device_reset() - VFIO_DEVICE_RESET. Return: 0, -ENOTTY, -errno. */

@@ -18,6 +18,11 @@ static const struct vmm_backend_ops *const backends[] = {
 	&vmm_backend_qemu,
 };
 
+const struct vmm_backend_ops *vmm_backend_at(size_t i)
+{
+	return i < CV_ARRAY_SIZE(backends) ? backends[i] : NULL;
+}
+
 const struct vmm_backend_ops *vmm_backend_find(const char *name)
 {
 	for (size_t i = 0; i < CV_ARRAY_SIZE(backends); i++)
@@ -27,7 +32,7 @@ const struct vmm_backend_ops *vmm_backend_find(const char *name)
 }
 
 /* The directory belongs to the VM's user: only a plain file with no other name is opened. */
-static int check_log(int fd, const struct vmm_launch *l)
+static int check_log(int fd, uid_t uid, gid_t gid)
 {
 	struct stat st;
 
@@ -35,20 +40,21 @@ static int check_log(int fd, const struct vmm_launch *l)
 		return -errno;
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return -ELOOP;
-	if (geteuid() == 0 && fchown(fd, l->uid, l->gid) < 0)
+	if (geteuid() == 0 && fchown(fd, uid, gid) < 0)
 		return -errno;
 	return 0;
 }
 
-static int open_log(const struct vmm_launch *l, int *ret_fd, struct cv_error *err)
+int vmm_backend_log(const char *vm_dir, const char *file, uid_t uid, gid_t gid, int *ret_fd,
+		    struct cv_error *err)
 {
 	char path[CV_PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	cv_pathf(path, "%s/vmm.log", l->vm_dir);
+	cv_pathf(path, "%s/%s", vm_dir, file);
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	r = fd < 0 ? -errno : check_log(fd, l);
+	r = fd < 0 ? -errno : check_log(fd, uid, gid);
 	if (r < 0)
 		return cv_fail_errno(err, r, path, "cannot open the log of the VMM");
 	*ret_fd = TAKE_FD(fd);
@@ -59,7 +65,7 @@ int vmm_backend_spawn(const struct vmm_launch *l, const struct cv_strv *argv, co
 		      size_t n, pid_t *ret_pid, struct cv_error *err)
 {
 	_cleanup_close_ int log_fd = -1;
-	int r = open_log(l, &log_fd, err);
+	int r = vmm_backend_log(l->vm_dir, "vmm.log", l->uid, l->gid, &log_fd, err);
 
 	if (r < 0)
 		return r;

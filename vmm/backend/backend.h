@@ -28,6 +28,7 @@ struct vmm_launch_devices {
  * @vm_dir:     absolute; qmp.sock, carve.sock, console.sock, guest.sock, vmm.log are made there
  * @hypervisor_fd: opened hypervisor device (/dev/kvm, /dev/carve), inherited by the VMM
  * @devices:    inherited, too
+ * @links:      inherited, too: networks, shares, vsock (plan/plan.h)
  * @cgroup_fd:  the VMM is born inside this cgroup (clone3 CLONE_INTO_CGROUP)
  * @uid, @gid:  user the VMM runs as; never 0
  * @memlock:    RLIMIT_MEMLOCK in bytes for VFIO's pinning (UINT64_MAX: unlimited)
@@ -39,6 +40,8 @@ struct vmm_launch {
 	const char *vm_dir;
 	int hypervisor_fd;
 	struct vmm_launch_devices devices;
+	const struct plan_link *links;
+	size_t n_links;
 	int cgroup_fd;
 	uid_t uid;
 	gid_t gid;
@@ -54,6 +57,8 @@ struct vmm_launch {
  * @start:  start the VMM, paused before the first guest instruction, in its own session, no
  *          descriptors beyond those named, PR_SET_NO_NEW_PRIVS, no capabilities; returns once the
  *          process was started. Its stdout and stderr go to VM_DIR/vmm.log.
+ * @dials_vhost_user: it connects to the vhost-user back end of a network itself, by path; a back end may
+ *          serve one connection alone, so nobody else does
  *
  * Guarantees: after start() the sockets VM_DIR/qmp.sock (for the user) and VM_DIR/carve.sock (for
  * Carve; a monitor serves one client at a time) appear, or the process ends with its reason in vmm.log.
@@ -62,8 +67,11 @@ struct vmm_backend_ops {
 	const char *name;
 	int (*probe)(char **ret_version, struct cv_error *err);
 	int (*start)(const struct vmm_launch *l, pid_t *ret_pid, struct cv_error *err);
+	bool dials_vhost_user;
 };
 
+/** vmm_backend_at() - Return: the ops of number @i, from 0, or NULL after the last. */
+const struct vmm_backend_ops *vmm_backend_at(size_t i);
 /** vmm_backend_find() - Return: ops, or NULL for an unknown name. */
 const struct vmm_backend_ops *vmm_backend_find(const char *name);
 /**
@@ -73,6 +81,12 @@ const struct vmm_backend_ops *vmm_backend_find(const char *name);
  */
 int vmm_backend_spawn(const struct vmm_launch *l, const struct cv_strv *argv, const int *keep_fds,
 		      size_t n, pid_t *ret_pid, struct cv_error *err);
+/**
+ * vmm_backend_log() - a log below VM_DIR, of the VM's user; what lies there already is added to
+ * Return: 0, -ELOOP (it is something else), -errno.
+ */
+int vmm_backend_log(const char *vm_dir, const char *file, uid_t uid, gid_t gid, int *ret_fd,
+		    struct cv_error *err);
 /** vmm_log_tail() - last lines of VM_DIR/vmm.log for an error message; heap string, never NULL. */
 char *vmm_log_tail(const char *vm_dir, size_t max_bytes);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -106,12 +107,27 @@ static int hand(struct handing *h, const char *option, const char *prefix, int f
 	return r ?: cv_strv_addf(&h->argv, "%s%d", prefix, fd);
 }
 
+/* --link ID=FD[,FD...] */
+static int hand_link(struct handing *h, const struct plan_link *link)
+{
+	char text[32 + 12 * PLAN_LINK_FDS_MAX];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", link->id);
+
+	for (size_t i = 0; i < link->n; i++) {
+		h->fds[h->n++] = link->fds[i];
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%c%d", i ? ',' : '=',
+					link->fds[i]);
+	}
+	int r = cv_strv_add(&h->argv, "--link");
+	return r ?: cv_strv_add(&h->argv, text);
+}
+
 static int make_argv(const struct vmm_launch *l, int program_fd, int plan_fd, struct handing *h)
 {
 	char prefix[48];
 	int r;
 
-	h->fds = calloc(l->devices.n + 4, sizeof(*h->fds));
+	h->fds = calloc(l->devices.n + 4 + l->n_links * PLAN_LINK_FDS_MAX, sizeof(*h->fds));
 	if (!h->fds)
 		return -ENOMEM;
 	h->fds[h->n++] = program_fd;
@@ -126,6 +142,8 @@ static int make_argv(const struct vmm_launch *l, int program_fd, int plan_fd, st
 		snprintf(prefix, sizeof(prefix), "%s=", l->plan->devices[i].id);
 		r = hand(h, "--device", prefix, l->devices.fds[i]);
 	}
+	for (size_t i = 0; i < l->n_links && r == 0; i++)
+		r = hand_link(h, &l->links[i]);
 	return r;
 }
 

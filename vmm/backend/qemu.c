@@ -145,24 +145,42 @@ static int qemu_probe(char **ret_version, struct cv_error *err)
 	return 0;
 }
 
+/* What QEMU inherits. Return: the number written to @fds, which has room for all. */
+static size_t gather_fds(const struct vmm_launch *l, int *fds)
+{
+	size_t n = 0;
+
+	if (l->hypervisor_fd >= 0)
+		fds[n++] = l->hypervisor_fd;
+	for (size_t i = 0; i < l->n_links; i++)
+		for (size_t k = 0; k < l->links[i].n; k++)
+			fds[n++] = l->links[i].fds[k];
+	return n;
+}
+
 static int qemu_start(const struct vmm_launch *l, pid_t *ret_pid, struct cv_error *err)
 {
-	struct plan_qemu q = { .vm_dir = l->vm_dir, .kvm_fd = l->hypervisor_fd };
+	struct plan_qemu q = {
+		.vm_dir = l->vm_dir,
+		.kvm_fd = l->hypervisor_fd,
+		.links = l->links,
+		.n_links = l->n_links,
+	};
+	_cleanup_free_ int *fds = calloc(1 + l->n_links * PLAN_LINK_FDS_MAX, sizeof(*fds));
 	_cleanup_strv_ struct cv_strv argv = { 0 };
-	int r;
+	int r = find_program(&q.binary, err);
 
-	r = find_program(&q.binary, err);
 	if (r < 0)
 		return r;
-	r = plan_qemu_argv(l->plan, &q, &argv);
+	r = fds ? plan_qemu_argv(l->plan, &q, &argv) : -ENOMEM;
 	if (r < 0)
 		return cv_fail_errno(err, r, l->plan->name, "cannot make the command line of QEMU");
-	return vmm_backend_spawn(l, &argv, &l->hypervisor_fd, l->hypervisor_fd >= 0 ? 1 : 0,
-				 ret_pid, err);
+	return vmm_backend_spawn(l, &argv, fds, gather_fds(l, fds), ret_pid, err);
 }
 
 const struct vmm_backend_ops vmm_backend_qemu = {
 	.name = "qemu",
 	.probe = qemu_probe,
 	.start = qemu_start,
+	.dials_vhost_user = true,
 };

@@ -131,65 +131,92 @@ static uint8_t *find_ram(const struct vmm_memory *m, uint64_t gpa, uint64_t len,
 }
 
 /* What is no memory is told by who writes there. */
-static int make_ready(const struct vmm_boot *b, uint64_t gpa, uint64_t len)
+static int make_ready(const struct vmm_memory *m, uint64_t gpa, uint64_t len, struct cv_error *err)
 {
-	int r = vmm_memory_ready(b->in->memory, gpa, len);
+	int r = vmm_memory_ready(m, gpa, len);
 
 	if (r == 0 || r == -EFAULT)
 		return 0;
-	cv_fail_errno(b->err, r, "guest memory", "the host has no page for it");
-	cv_error_found(b->err, "none for guest address 0x%llx", (unsigned long long)gpa);
-	cv_error_hint(b->err, "free huge pages on that host node, or a higher limit of the cgroup");
+	cv_fail_errno(err, r, "guest memory", "the host has no page for it");
+	cv_error_found(err, "none for guest address 0x%llx", (unsigned long long)gpa);
+	cv_error_hint(err, "free huge pages on that host node, or a higher limit of the cgroup");
 	return r;
 }
 
-static int file_shrank(const struct vmm_boot *b, const char *name)
+static int file_shrank(const char *name, struct cv_error *err)
 {
-	return cv_fail(b->err, -EIO, CV_EXIT_FAILED, "FILE_CHANGED", name,
+	return cv_fail(err, -EIO, CV_EXIT_FAILED, "FILE_CHANGED", name,
 		       "it became shorter while it was read");
+}
+
+static int copy_in(const struct vmm_memory *m, const struct vmm_load_piece *p, struct cv_error *err)
+{
+	for (uint64_t done = 0, piece = 0; done < p->len; done += piece) {
+		uint8_t *host = find_ram(m, p->gpa + done, p->len - done, &piece);
+		ssize_t n = host ? read_at(p->fd, host, piece, p->offset + done) : -EFAULT;
+
+		if (n < 0)
+			return cv_fail_errno(err, (int)n, p->name, "cannot read it");
+		if ((uint64_t)n < piece)
+			return file_shrank(p->name, err);
+	}
+	return 0;
+}
+
+static void fill_zeros(const struct vmm_memory *m, const struct vmm_load_piece *p)
+{
+	for (uint64_t done = 0, piece = 0; done < p->len; done += piece) {
+		uint8_t *host = find_ram(m, p->gpa + done, p->len - done, &piece);
+
+		if (!host)
+			return;
+		memset(host, 0, piece);
+	}
+}
+
+static int put(const struct vmm_memory *m, const struct vmm_load_piece *p, struct cv_error *err)
+{
+	int r = make_ready(m, p->gpa, p->len, err);
+
+	if (r == 0 && p->fd >= 0)
+		r = copy_in(m, p, err);
+	else if (r == 0)
+		fill_zeros(m, p);
+	return r;
+}
+
+static int put_or_note(const struct vmm_boot *b, const struct vmm_load_piece *p)
+{
+	struct vmm_load_later *later = b->in->later;
+
+	if (!later)
+		return put(b->in->memory, p, b->err);
+	if (later->n == VMM_LOAD_PIECES_MAX)
+		return cv_fail_errno(b->err, -E2BIG, p->name, "it has more than %d parts",
+				     VMM_LOAD_PIECES_MAX);
+	later->pieces[later->n++] = *p;
+	return 0;
 }
 
 int vmm_boot_copy(const struct vmm_boot *b, int fd, const char *name, uint64_t offset, uint64_t gpa,
 		  uint64_t len)
 {
-	int r = make_ready(b, gpa, len);
-
-	if (r < 0)
-		return r;
-	while (len > 0) {
-		uint64_t piece = 0;
-		uint8_t *host = find_ram(b->in->memory, gpa, len, &piece);
-		ssize_t n = host ? read_at(fd, host, piece, offset) : -EFAULT;
-
-		if (n < 0)
-			return cv_fail_errno(b->err, (int)n, name, "cannot read it");
-		if ((uint64_t)n < piece)
-			return file_shrank(b, name);
-		offset += piece;
-		gpa += piece;
-		len -= piece;
-	}
-	return 0;
+	return put_or_note(b, &(struct vmm_load_piece){ fd, name, offset, gpa, len });
 }
 
-static int fill_zeros(const struct vmm_boot *b, uint64_t gpa, uint64_t len)
+int vmm_load_rest(const struct vmm_memory *m, const struct vmm_load_later *later,
+		  struct cv_error *err)
 {
-	uint64_t piece = 0;
-	int r = make_ready(b, gpa, len);
+	int r = 0;
 
-	for (; r == 0 && len > 0; gpa += piece, len -= piece) {
-		uint8_t *host = find_ram(b->in->memory, gpa, len, &piece);
-
-		if (!host)
-			break;
-		memset(host, 0, piece);
-	}
+	for (size_t i = 0; i < later->n && r == 0; i++)
+		r = put(m, &later->pieces[i], err);
 	return r;
 }
 
 int vmm_boot_write(const struct vmm_boot *b, uint64_t gpa, const void *data, size_t len)
 {
-	int r = make_ready(b, gpa, len);
+	int r = make_ready(b->in->memory, gpa, len, b->err);
 
 	if (r < 0)
 		return r;
@@ -245,7 +272,9 @@ int vmm_boot_place(struct vmm_boot *b, const Elf64_Phdr *part, const char *what)
 			  part->p_filesz);
 	if (r < 0)
 		return r;
-	r = fill_zeros(b, gpa + part->p_filesz, part->p_memsz - part->p_filesz);
+	r = put_or_note(b,
+			&(struct vmm_load_piece){ -1, b->in->kernel_name, 0, gpa + part->p_filesz,
+						  part->p_memsz - part->p_filesz });
 	if (r < 0)
 		return r;
 	if (gpa + part->p_memsz > b->kernel_end)

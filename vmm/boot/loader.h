@@ -27,12 +27,28 @@ struct vmm_entry {
 	const char *protocol; /* "bzImage", "ELF (PVH)", "ELF 64-bit", "multiboot" */
 };
 
+#define VMM_LOAD_PIECES_MAX 64
+
+/**
+ * struct vmm_load_later - what is checked and still has to be put into memory, in this order
+ * @fd: of kernel or initrd, as in the vmm_boot_input; -1: zeros
+ */
+struct vmm_load_later {
+	struct vmm_load_piece {
+		int fd;
+		const char *name;
+		uint64_t offset, gpa, len; /* bytes */
+	} pieces[VMM_LOAD_PIECES_MAX];
+	size_t n;
+};
+
 /**
  * struct vmm_boot_input - what to boot; borrowed
  * @kernel_fd: readable, seekable; @kernel_name for messages
  * @initrd_fd: -1 none
  * @cmdline:   "" none
  * @rsdp:      guest address of the ACPI RSDP, 0 none
+ * @later:     large parts are only noted there, for vmm_load_rest(); NULL: all is loaded at once
  */
 struct vmm_boot_input {
 	const struct vmm_memory *memory;
@@ -41,6 +57,7 @@ struct vmm_boot_input {
 	const char *kernel_name, *initrd_name;
 	const char *cmdline;
 	uint64_t rsdp;
+	struct vmm_load_later *later;
 };
 
 /**
@@ -51,5 +68,12 @@ struct vmm_boot_input {
  * kernel larger than memory: found, wanted); -EINVAL; -errno.
  */
 int vmm_load(const struct vmm_boot_input *in, struct vmm_entry *ret, struct cv_error *err);
+/**
+ * vmm_load_rest() - put what vmm_load() noted into memory
+ * Context: other threads may fill the memory meanwhile.
+ * Return: 0, -EIO (a file became shorter), -ENOMEM (no page), -errno.
+ */
+int vmm_load_rest(const struct vmm_memory *m, const struct vmm_load_later *later,
+		  struct cv_error *err);
 
 #endif

@@ -160,7 +160,7 @@ static int add_listener(struct vmm_server *s, struct vmm_watch *w)
 {
 	int flags = fcntl(w->fd, F_GETFL);
 
-	if (flags < 0 || fcntl(w->fd, F_SETFL, flags | O_NONBLOCK) < 0)
+	if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(w->fd, F_SETFL, flags | O_NONBLOCK) < 0))
 		return -errno;
 	w->events = EPOLLIN;
 	w->ready = on_listener;

@@ -11,6 +11,7 @@
 #include "vmm/core/layout.h"
 
 #define CPUID_ENTRIES_MAX 256
+#define SYNCED (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS)
 #define TSC_DEADLINE (1U << 24) /* CPUID leaf 1 ECX (Intel SDM vol. 3 section 11.5.4.1) */
 
 /** struct need - a capability without which no guest runs; @least: value of KVM_CHECK_EXTENSION */
@@ -131,6 +132,7 @@ static void read_limits(struct vmm_hypervisor *h)
 	h->max_vcpus = limit(system, KVM_CAP_MAX_VCPUS, 4);
 	h->max_routes = limit(system, KVM_CAP_IRQ_ROUTING, 64);
 	h->has_tsc_deadline = has(system, KVM_CAP_TSC_DEADLINE_TIMER);
+	h->has_sync_regs = (limit(system, KVM_CAP_SYNC_REGS, 0) & SYNCED) == SYNCED;
 	h->has_stats_fd = has(system, KVM_CAP_BINARY_STATS_FD);
 	h->has_ext_dest_id = has(system, KVM_CAP_X2APIC_API);
 }

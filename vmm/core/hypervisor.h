@@ -18,6 +18,7 @@ struct vmm_hypervisor {
 	unsigned int max_slots, max_vcpus, max_routes;
 	size_t run_size; /* bytes of a vCPU's mapped kvm_run */
 	bool has_immediate_exit, has_ext_dest_id, has_tsc_deadline, has_stats_fd;
+	bool has_sync_regs;	  /* general and special registers are taken from kvm_run */
 	struct kvm_cpuid2 *cpuid; /* supported; owned */
 };
 

@@ -137,6 +137,11 @@ void vmm_loop_remove(struct vmm_loop *l, struct vmm_watch *w)
 			l->batch[i].data.ptr = NULL;
 }
 
+void vmm_loop_suspend(struct vmm_loop *l, struct vmm_watch *w)
+{
+	control(l, EPOLL_CTL_DEL, w, 0);
+}
+
 /* ---- deferred calls ---- */
 
 int vmm_loop_defer(struct vmm_loop *l, void (*fn)(void *ctx), void *ctx)

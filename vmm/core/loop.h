@@ -35,6 +35,12 @@ int vmm_loop_change(struct vmm_loop *l, struct vmm_watch *w, uint32_t events);
  */
 void vmm_loop_remove(struct vmm_loop *l, struct vmm_watch *w);
 /**
+ * vmm_loop_suspend() - leave its descriptor alone until vmm_loop_add(); a call of @w that is on its way
+ * may still come
+ * Context: any thread.
+ */
+void vmm_loop_suspend(struct vmm_loop *l, struct vmm_watch *w);
+/**
  * vmm_loop_defer() - call @fn once in the loop's thread, soon. Context: any thread.
  * In the order of the calls; what is left when the loop stops waits for the next vmm_loop_run(), or is
  * dropped by vmm_loop_free().

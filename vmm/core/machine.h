@@ -19,6 +19,8 @@
  * @hypervisor_fd: speaks the KVM ABI
  * @vfio_fd:       container of the devices, -1 when there are none
  * @device_fds:    of plan->devices, by index; owned by the machine
+ * @links:         networks, shares and vsock of the plan (plan/plan.h); their fds owned by the machine;
+ *                 carve-vmm gets each as --link ID=FD[,FD...]
  * @start_us:      CLOCK_MONOTONIC when the process began, microseconds: phases are told from there
  * @has_sandbox:   threads are locked in (vmm/core/sandbox.h); false for developers alone
  */
@@ -27,6 +29,8 @@ struct vmm_machine_input {
 	const char *dir;
 	int hypervisor_fd, vfio_fd;
 	const int *device_fds;
+	const struct plan_link *links;
+	size_t n_links;
 	uint64_t start_us;
 	bool has_sandbox;
 };

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <linux/memfd.h>
-#include <numaif.h>
+#include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -57,6 +58,7 @@ static int make_file(const struct plan_node *n, size_t node)
 	return fd;
 }
 
+/* The call itself: libnuma would read all nodes of the host before main() begins. */
 static int bind_to(void *at, uint64_t size, int host_node)
 {
 	unsigned long mask[HOST_NODES_MAX / NODE_BITS] = { 0 };
@@ -65,7 +67,8 @@ static int bind_to(void *at, uint64_t size, int host_node)
 		return -EINVAL;
 	mask[(size_t)host_node / NODE_BITS] = 1UL << ((size_t)host_node % NODE_BITS);
 	/* the kernel looks at one bit less than it is told */
-	return mbind(at, size, MPOL_BIND, mask, HOST_NODES_MAX + 1, 0) < 0 ? -errno : 0;
+	return syscall(SYS_mbind, at, size, MPOL_BIND, mask, HOST_NODES_MAX + 1, 0) < 0 ? -errno
+											: 0;
 }
 
 static int make_node(const struct plan *p, size_t i, struct vmm_memory *m, struct cv_error *err)

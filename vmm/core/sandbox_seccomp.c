@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <linux/vfio.h>
+#include <linux/vhost.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -38,6 +40,7 @@
 #define ALL (MAIN | VCPU | DISK)
 
 #define ARGS_MAX 2
+#define LIBRARY_LEVEL 3 /* of seccomp_api_set(3): what ends the process; nothing newer is needed */
 
 /* ---- system calls ---- */
 
@@ -88,6 +91,10 @@ static const struct rule {
 	{ MAIN, SCMP_SYS(accept4) },
 	{ MAIN, SCMP_SYS(recvfrom) },
 	{ MAIN, SCMP_SYS(sendto), 1, { IS(4, 0) } }, /* to who is connected */
+	/* to a vhost-user back end, when the guest starts or resets its device */
+	{ MAIN | VCPU, SCMP_SYS(sendmsg) },
+	{ MAIN | VCPU, SCMP_SYS(recvmsg) },
+	{ MAIN | VCPU, SCMP_SYS(shutdown) },
 
 	/* memory: nothing executable, nothing of a file */
 	{ ALL, SCMP_SYS(mmap), 2, { NONE_OF(2, PROT_EXEC), EACH_OF(3, MAP_ANONYMOUS) } },
@@ -147,6 +154,19 @@ static const struct request {
 	{ MAIN | VCPU, VFIO_DEVICE_RESET },
 	{ MAIN | VCPU, VFIO_IOMMU_MAP_DMA },
 	{ MAIN | VCPU, VFIO_IOMMU_UNMAP_DMA },
+	/* queues that the kernel serves: when a driver starts, and when it is reset */
+	{ MAIN | VCPU, VHOST_SET_FEATURES },
+	{ MAIN | VCPU, VHOST_SET_MEM_TABLE },
+	{ MAIN | VCPU, VHOST_SET_VRING_NUM },
+	{ MAIN | VCPU, VHOST_SET_VRING_BASE },
+	{ MAIN | VCPU, VHOST_SET_VRING_ADDR },
+	{ MAIN | VCPU, VHOST_SET_VRING_KICK },
+	{ MAIN | VCPU, VHOST_SET_VRING_CALL },
+	{ MAIN | VCPU, VHOST_GET_VRING_BASE },
+	{ MAIN | VCPU, VHOST_NET_SET_BACKEND },
+	{ MAIN | VCPU, VHOST_VSOCK_SET_RUNNING },
+	{ MAIN | VCPU, TUNSETOFFLOAD },
+	{ MAIN | VCPU, TUNSETQUEUE },
 	/* why a guest cannot go on; its reset */
 	{ MAIN | VCPU, KVM_GET_REGS },
 	{ MAIN | VCPU, KVM_GET_SREGS },
@@ -159,6 +179,7 @@ static const struct request {
 	{ MAIN, KVM_SET_IRQCHIP },
 	{ MAIN, KVM_KVMCLOCK_CTRL },
 	{ MAIN, KVM_SET_DEVICE_ATTR }, /* of VFIO: a device that the host wants back */
+	{ MAIN, KVM_GET_STATS_FD },
 	{ MAIN, KVM_SET_DEBUGREGS },
 	{ MAIN, KVM_SET_VCPU_EVENTS },
 	{ MAIN, KVM_SET_MP_STATE },
@@ -200,16 +221,16 @@ static int add_told_no(scmp_filter_ctx ctx)
 
 static int read_program(int fd, struct vmm_filter *ret)
 {
-	off_t size = lseek(fd, 0, SEEK_END);
-	_cleanup_free_ struct sock_filter *code = size > 0 ? malloc((size_t)size) : NULL;
-	size_t n = (size_t)size / sizeof(*code);
+	_cleanup_free_ struct sock_filter *code = calloc(BPF_MAXINSNS + 1, sizeof(*code));
+	ssize_t size = code ? pread(fd, code, (BPF_MAXINSNS + 1) * sizeof(*code), 0) : 0;
+	size_t n = size > 0 ? (size_t)size / sizeof(*code) : 0;
 
 	if (!code)
 		return -ENOMEM;
+	if (n == 0)
+		return -EIO;
 	if (n > BPF_MAXINSNS)
 		return -E2BIG;
-	if (pread(fd, code, (size_t)size, 0) != size)
-		return -EIO;
 	ret->code = TAKE_PTR(code);
 	ret->len = (unsigned short)n;
 	return 0;
@@ -230,9 +251,12 @@ static int export_program(scmp_filter_ctx ctx, struct vmm_filter *ret)
 /* KVM_RUN is what a vCPU does: ioctl(2) is looked at first. */
 int vmm_filter_make(enum vmm_role role, struct vmm_filter *ret)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
+	scmp_filter_ctx ctx;
 	int r;
 
+	/* what the kernel has is asked by vmm_filter_probe(), and not call by call for every filter */
+	seccomp_api_set(LIBRARY_LEVEL);
+	ctx = seccomp_init(SCMP_ACT_TRAP);
 	if (!ctx)
 		return -ENOMEM;
 	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);

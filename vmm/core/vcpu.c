@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "vmm/core/stats.h"
 #include "vmm/core/vcpu_exit.h"
 #include "vmm/core/vcpu_state.h"
 
@@ -27,10 +28,10 @@ struct vcpu {
 	struct vmm_vcpus *all;
 	size_t number;
 	int fd;
+	int stats_fd; /* -1 */
 	struct kvm_run *run;
 	pthread_t thread;
 	bool has_thread;
-	struct kvm_lapic_state lapic; /* at power-on */
 	struct vmm_vcpu_stats stats; /* written by its thread, read by any: torn reads do no harm */
 };
 
@@ -40,6 +41,7 @@ struct vmm_vcpus {
 	struct vmm_power_on power_on;
 	pid_t *tids;
 	size_t n;
+	bool has_stats; /* the main thread's */
 	pthread_mutex_t lock;
 	pthread_cond_t changed, idle;
 	enum want want;	    /* guarded by @lock */
@@ -155,7 +157,7 @@ static void *vcpu_thread(void *arg)
 	char name[16];
 	enum want want;
 
-	snprintf(name, sizeof(name), "vcpu%zu", c->number);
+	snprintf(name, sizeof(name), "CPU %zu/KVM", c->number); /* as QEMU names its own */
 	pthread_setname_np(pthread_self(), name);
 	c->all->tids[c->number] = (pid_t)syscall(SYS_gettid);
 	while ((want = await(c, &round)) != WANT_END) {
@@ -203,16 +205,24 @@ static int set_cpuid(const struct vmm_vcpus *v, struct vcpu *c, struct cv_error 
 	return 0;
 }
 
+static int enter(const struct vmm_vcpus *v, const struct vcpu *c, struct cv_error *err)
+{
+	const struct vmm_vm_call call = call_of(c);
+
+	return vmm_state_enter(&call, v->in.hypervisor->has_sync_regs ? c->run : NULL, &v->power_on,
+			       v->in.entry, err);
+}
+
 /* What all have in common is read from the first, while it is as it was made. */
 static int begin_vcpu(struct vmm_vcpus *v, struct vcpu *c, struct cv_error *err)
 {
 	const struct vmm_vm_call call = call_of(c);
-	int r = vmm_state_begin(&call, &c->lapic, err);
+	int r = vmm_state_begin(&call, err);
 
 	if (r < 0 || c->number > 0)
 		return r;
 	r = vmm_state_save(&v->in.hypervisor->system, &call, &v->power_on, err);
-	return r ?: vmm_state_enter(&call, &v->power_on, v->in.entry, err);
+	return r ?: enter(v, c, err);
 }
 
 /* KVM takes the vCPU's id as its APIC ID (api.rst 4.7). */
@@ -267,7 +277,7 @@ static int start_all(struct vmm_vcpus *v, struct cv_error *err)
 
 	sigaction(KICK_SIGNAL, &kick, NULL);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		v->v[i] = (struct vcpu){ .all = v, .number = i, .fd = -1 };
+		v->v[i] = (struct vcpu){ .all = v, .number = i, .fd = -1, .stats_fd = -1 };
 		v->n = i + 1;
 		r = make_vcpu(v, i, err);
 		r = r ?: start_thread(&v->v[i], err);
@@ -346,10 +356,8 @@ bool vmm_vcpus_are_running(const struct vmm_vcpus *v)
 	return is;
 }
 
-int vmm_vcpus_each(struct vmm_vcpus *v, int (*fn)(void *ctx, size_t vcpu), void *ctx)
+void vmm_vcpus_begin(struct vmm_vcpus *v, int (*fn)(void *ctx, size_t vcpu), void *ctx)
 {
-	int r;
-
 	pthread_mutex_lock(&v->lock);
 	v->work = fn;
 	v->work_ctx = ctx;
@@ -358,12 +366,26 @@ int vmm_vcpus_each(struct vmm_vcpus *v, int (*fn)(void *ctx, size_t vcpu), void 
 	v->round++;
 	v->want = WANT_WORK;
 	pthread_cond_broadcast(&v->changed);
+	pthread_mutex_unlock(&v->lock);
+}
+
+int vmm_vcpus_finish(struct vmm_vcpus *v)
+{
+	int r;
+
+	pthread_mutex_lock(&v->lock);
 	while (v->n_worked < v->n)
 		pthread_cond_wait(&v->idle, &v->lock);
 	v->want = WANT_PAUSE;
 	r = v->work_result;
 	pthread_mutex_unlock(&v->lock);
 	return r;
+}
+
+int vmm_vcpus_each(struct vmm_vcpus *v, int (*fn)(void *ctx, size_t vcpu), void *ctx)
+{
+	vmm_vcpus_begin(v, fn, ctx);
+	return vmm_vcpus_finish(v);
 }
 
 int vmm_vcpus_reset(struct vmm_vcpus *v, struct cv_error *err)
@@ -373,9 +395,9 @@ int vmm_vcpus_reset(struct vmm_vcpus *v, struct cv_error *err)
 	for (size_t i = 0; i < v->n && r == 0; i++) {
 		const struct vmm_vm_call call = call_of(&v->v[i]);
 
-		r = vmm_state_reset(&call, &v->power_on, &v->v[i].lapic, i == 0, err);
+		r = vmm_state_reset(&call, &v->power_on, vmm_apic_id(v->in.plan, i), i == 0, err);
 		if (r == 0 && i == 0)
-			r = vmm_state_enter(&call, &v->power_on, v->in.entry, err);
+			r = enter(v, &v->v[i], err);
 	}
 	pthread_mutex_lock(&v->lock);
 	v->has_ended = false;
@@ -404,12 +426,34 @@ void vmm_vcpus_stats(const struct vmm_vcpus *v, size_t vcpu, struct vmm_vcpu_sta
 	*ret = v->v[vcpu].stats;
 }
 
+void vmm_vcpus_open_stats(struct vmm_vcpus *v)
+{
+	for (size_t i = 0; !v->has_stats && i < v->n; i++) {
+		const struct vmm_vm_call call = call_of(&v->v[i]);
+
+		v->v[i].stats_fd = vmm_stats_open(&call);
+	}
+	v->has_stats = true;
+}
+
+bool vmm_vcpus_have_stats(const struct vmm_vcpus *v)
+{
+	return v->has_stats;
+}
+
+struct json_t *vmm_vcpus_kvm_stats(const struct vmm_vcpus *v, size_t vcpu)
+{
+	return vmm_stats_read(v->v[vcpu].stats_fd);
+}
+
 static void end_vcpu(struct vmm_vcpus *v, struct vcpu *c)
 {
 	if (c->has_thread)
 		pthread_join(c->thread, NULL);
 	if (c->run)
 		munmap(c->run, v->in.hypervisor->run_size);
+	if (c->stats_fd >= 0)
+		close(c->stats_fd);
 	if (c->fd >= 0)
 		close(c->fd);
 }

@@ -41,9 +41,9 @@ struct vmm_vcpus_input {
 
 /**
  * vmm_vcpus_new() - descriptors, CPUID, MSRs and registers, and a thread for each, waiting (paused)
- * Guarantees: at most 4 ioctls per vCPU before its first KVM_RUN beside vCPU 0's registers
- * (KVM_CREATE_VCPU, KVM_SET_CPUID2, KVM_SET_MSRS, KVM_GET_LAPIC): the rest is the hypervisor's reset
- * state, which is read from vCPU 0 once.
+ * Guarantees: 3 ioctls per vCPU before its first KVM_RUN (KVM_CREATE_VCPU, KVM_SET_CPUID2,
+ * KVM_SET_MSRS), where the hypervisor has KVM_CAP_SYNC_REGS, and two more that read the reset state from
+ * vCPU 0: the rest is the hypervisor's.
  */
 int vmm_vcpus_new(const struct vmm_vcpus_input *in, struct vmm_vcpus **ret, struct cv_error *err);
 /** vmm_vcpus_free() - ends all threads. */
@@ -55,9 +55,13 @@ void vmm_vcpus_run(struct vmm_vcpus *v);
 void vmm_vcpus_pause(struct vmm_vcpus *v);
 bool vmm_vcpus_are_running(const struct vmm_vcpus *v);
 /**
- * vmm_vcpus_each() - call @fn in every vCPU thread at once, on the core where it is pinned
- * Context: they are paused; the loop's thread. Return: 0, or the first error.
+ * vmm_vcpus_begin() - call @fn in every vCPU thread at once, on the core where it is pinned
+ * Context: they are paused; the loop's thread, which may do something else until vmm_vcpus_finish().
  */
+void vmm_vcpus_begin(struct vmm_vcpus *v, int (*fn)(void *ctx, size_t vcpu), void *ctx);
+/** vmm_vcpus_finish() - when all of them are through. Return: 0, or the first error. */
+int vmm_vcpus_finish(struct vmm_vcpus *v);
+/** vmm_vcpus_each() - both. */
 int vmm_vcpus_each(struct vmm_vcpus *v, int (*fn)(void *ctx, size_t vcpu), void *ctx);
 /** vmm_vcpus_reset() - all to power-on, vCPU 0 to @entry; they stay paused. */
 int vmm_vcpus_reset(struct vmm_vcpus *v, struct cv_error *err);
@@ -68,5 +72,11 @@ int vmm_vcpus_reset(struct vmm_vcpus *v, struct cv_error *err);
  */
 void vmm_vcpus_tell_stopped(struct vmm_vcpus *v);
 void vmm_vcpus_stats(const struct vmm_vcpus *v, size_t vcpu, struct vmm_vcpu_stats *ret);
+struct json_t;
+/** vmm_vcpus_open_stats() - what vmm_vcpus_kvm_stats() reads from. Context: they are paused. */
+void vmm_vcpus_open_stats(struct vmm_vcpus *v);
+bool vmm_vcpus_have_stats(const struct vmm_vcpus *v);
+/** vmm_vcpus_kvm_stats() - what the hypervisor counts, as vmm_stats_read(); NULL before they are opened */
+struct json_t *vmm_vcpus_kvm_stats(const struct vmm_vcpus *v, size_t vcpu);
 
 #endif

@@ -35,6 +35,20 @@
 #define MSR_HYPERV 0x40000000
 #define MSR_HYPERV_LAST 0x40000fff
 
+/* Registers of the local APIC (Intel SDM vol. 3 table 11-1). */
+#define APIC_ID 0x20
+#define APIC_DFR 0xe0
+#define APIC_SPURIOUS 0xf0
+#define APIC_LVT_CMCI 0x2f0
+#define APIC_LVT_TIMER 0x320
+#define APIC_LVT_THERMAL 0x330
+#define APIC_LVT_PMC 0x340
+#define APIC_LVT_LINT0 0x350
+#define APIC_LVT_LINT1 0x360
+#define APIC_LVT_ERROR 0x370
+#define APIC_MASKED (1U << 16)
+#define APIC_EXTINT (7U << 8)
+
 #define MTRR_ENABLED_WB \
 	0x806 /* ranges off, default write-back: without it Linux turns the PAT off */
 
@@ -178,15 +192,11 @@ static int save_msrs(const struct vmm_vm_call *system, const struct vmm_vm_call 
 
 /* ---- a new vCPU ---- */
 
-int vmm_state_begin(const struct vmm_vm_call *vcpu, struct kvm_lapic_state *ret,
-		    struct cv_error *err)
+int vmm_state_begin(const struct vmm_vm_call *vcpu, struct cv_error *err)
 {
 	int r = set_msrs(vcpu, begin_msrs, CV_ARRAY_SIZE(begin_msrs));
 
-	if (r < 0)
-		return cv_fail_errno(err, r, "KVM_SET_MSRS", "cannot set the memory types");
-	r = vmm_vm_call(vcpu, KVM_GET_LAPIC, ret);
-	return r < 0 ? cv_fail_errno(err, r, "KVM_GET_LAPIC", "cannot read the local APIC") : 0;
+	return r < 0 ? cv_fail_errno(err, r, "KVM_SET_MSRS", "cannot set the memory types") : 0;
 }
 
 int vmm_state_save(const struct vmm_vm_call *system, const struct vmm_vm_call *vcpu,
@@ -251,8 +261,8 @@ static void set_control(struct kvm_sregs *s, const struct vmm_entry *e)
 	s->efer = EFER_LME | EFER_LMA;
 }
 
-int vmm_state_enter(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p,
-		    const struct vmm_entry *e, struct cv_error *err)
+int vmm_state_enter(const struct vmm_vm_call *vcpu, struct kvm_run *run,
+		    const struct vmm_power_on *p, const struct vmm_entry *e, struct cv_error *err)
 {
 	struct kvm_regs regs = {
 		.rip = e->rip,
@@ -266,6 +276,12 @@ int vmm_state_enter(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p
 
 	set_segments(&s, e);
 	set_control(&s, e);
+	if (run) {
+		run->s.regs.regs = regs;
+		run->s.regs.sregs = s;
+		run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+		return 0;
+	}
 	r = vmm_vm_call(vcpu, KVM_SET_SREGS, &s);
 	if (r < 0)
 		return cv_fail_errno(err, r, "KVM_SET_SREGS", "cannot set registers");
@@ -279,7 +295,7 @@ int vmm_state_enter(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p
 struct resetting {
 	const struct vmm_vm_call *vcpu;
 	const struct vmm_power_on *p;
-	const struct kvm_lapic_state *lapic;
+	uint32_t apic_id;
 	bool is_first;
 };
 
@@ -303,11 +319,29 @@ static int reset_registers(const struct resetting *r)
 	return vmm_vm_call(r->vcpu, KVM_SET_SREGS, &s);
 }
 
+static void set_apic(struct kvm_lapic_state *s, unsigned int reg, uint32_t value)
+{
+	memcpy(&s->regs[reg], &value, sizeof(value));
+}
+
+/* As the specification has it after power-up (Intel SDM vol. 3 section 11.4.7.1, AMD64 APM vol. 2 section
+ * 16.3): nothing pending, all of the local vector table masked. The version is the hypervisor's. */
 static int reset_lapic(const struct resetting *r)
 {
-	struct kvm_lapic_state lapic = *r->lapic;
+	static const unsigned int vectors[] = { APIC_LVT_CMCI, APIC_LVT_TIMER, APIC_LVT_THERMAL,
+						APIC_LVT_PMC,  APIC_LVT_LINT0, APIC_LVT_LINT1,
+						APIC_LVT_ERROR };
+	struct kvm_lapic_state s = { 0 };
 
-	return vmm_vm_call(r->vcpu, KVM_SET_LAPIC, &lapic);
+	set_apic(&s, APIC_ID, r->apic_id << 24); /* 8 bits, until the guest turns x2APIC mode on */
+	set_apic(&s, APIC_DFR, UINT32_MAX);
+	set_apic(&s, APIC_SPURIOUS, 0xff);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(vectors); i++)
+		set_apic(&s, vectors[i], APIC_MASKED);
+	/* the PIC's interrupts, as firmware leaves it on the first CPU */
+	if (r->is_first)
+		set_apic(&s, APIC_LVT_LINT0, APIC_EXTINT);
+	return vmm_vm_call(r->vcpu, KVM_SET_LAPIC, &s);
 }
 
 /* A CPU without XSAVE has no XCR0. */
@@ -366,10 +400,10 @@ static const struct {
 	{ "KVM_SET_DEBUGREGS", reset_debug },	{ "KVM_SET_MP_STATE", reset_running },
 };
 
-int vmm_state_reset(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p,
-		    const struct kvm_lapic_state *lapic, bool is_first, struct cv_error *err)
+int vmm_state_reset(const struct vmm_vm_call *vcpu, const struct vmm_power_on *p, uint32_t apic_id,
+		    bool is_first, struct cv_error *err)
 {
-	const struct resetting one = { vcpu, p, lapic, is_first };
+	const struct resetting one = { vcpu, p, apic_id, is_first };
 
 	for (size_t i = 0; i < CV_ARRAY_SIZE(resets); i++) {
 		int r = resets[i].reset(&one);

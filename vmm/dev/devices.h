@@ -72,4 +72,31 @@ int vmm_disks_new(const struct vmm_virtio_env *env, const struct plan *p, struct
 		  struct cv_error *err);
 void vmm_disks_free(struct vmm_disks *d);
 
+/* ---- virtio-net: vhost-net on taps, a stream socket (passt), or a vhost-user back end ---- */
+struct vmm_nets;
+/**
+ * vmm_nets_new() - all networks of the plan, each in its slot and function
+ * @links: one of each network's id; its fds are owned by the device from then on, also when it fails
+ * Return: 0; -ENOENT: a network has no link; -EOPNOTSUPP: the other side lacks a feature; -errno.
+ */
+int vmm_nets_new(const struct vmm_virtio_env *env, const struct plan *p,
+		 const struct plan_link *links, size_t n_links, struct vmm_nets **ret,
+		 struct cv_error *err);
+void vmm_nets_free(struct vmm_nets *n);
+
+/* ---- vsock: vhost-vsock ---- */
+struct vmm_vsock;
+/** vmm_vsock_new() - @fd of /dev/vhost-vsock, owned. -EADDRINUSE: another guest has the @cid. */
+int vmm_vsock_new(const struct vmm_virtio_env *env, uint32_t cid, int fd, struct vmm_vsock **ret,
+		  struct cv_error *err);
+void vmm_vsock_free(struct vmm_vsock *v);
+
+/* ---- virtio-fs: virtiofsd, a vhost-user back end ---- */
+struct vmm_shares;
+/** vmm_shares_new() - all shares of the plan; as vmm_nets_new() */
+int vmm_shares_new(const struct vmm_virtio_env *env, const struct plan *p,
+		   const struct plan_link *links, size_t n_links, struct vmm_shares **ret,
+		   struct cv_error *err);
+void vmm_shares_free(struct vmm_shares *s);
+
 #endif

@@ -68,8 +68,16 @@ static int open_vector(struct vmm_msix *m, unsigned int vector)
 	return r;
 }
 
-/* Its route is as the table says. */
-static int sync_vector(struct vmm_msix *m, unsigned int vector)
+static int sync_source(struct vmm_msix *m, const struct vmm_msix_source *s)
+{
+	const struct vmm_msix_entry *e = s->vector < m->n ? &m->entries[s->vector] : NULL;
+
+	if (!e || is_masked(m, s->vector))
+		return vmm_irq_set(m->irqs, s->route, NULL);
+	return vmm_irq_set(m->irqs, s->route, &(struct vmm_msi){ e->address, e->data });
+}
+
+static int sync_own(struct vmm_msix *m, unsigned int vector)
 {
 	struct vmm_msix_entry *e = &m->entries[vector];
 	const struct vmm_msi msi = { e->address, e->data };
@@ -79,6 +87,22 @@ static int sync_vector(struct vmm_msix *m, unsigned int vector)
 		return e->route < 0 ? 0 : vmm_irq_set(m->irqs, e->route, NULL);
 	r = open_vector(m, vector);
 	return r < 0 ? r : vmm_irq_set(m->irqs, e->route, &msi);
+}
+
+/* Its routes are as the table says: one new table of routes for all of them. */
+static int sync_vector(struct vmm_msix *m, unsigned int vector)
+{
+	int first, r;
+
+	vmm_irq_hold(m->irqs);
+	first = sync_own(m, vector);
+	for (const struct vmm_msix_source *s = m->sources; s; s = s->next)
+		if (s->vector == vector) {
+			r = sync_source(m, s);
+			first = first ?: r;
+		}
+	r = vmm_irq_commit(m->irqs);
+	return first ?: r;
 }
 
 static void sync_and_tell(struct vmm_msix *m, unsigned int vector)
@@ -104,10 +128,13 @@ static void sync_all(struct vmm_msix *m)
 			   strerror(-r));
 }
 
+/* What other sources raise is kept. */
 static void close_all(struct vmm_msix *m)
 {
 	for (unsigned int i = 0; i < m->n; i++)
 		close_vector(m, i);
+	for (const struct vmm_msix_source *s = m->sources; s; s = s->next)
+		(void)vmm_irq_set(m->irqs, s->route, NULL);
 }
 
 /* ---- the capability ---- */
@@ -225,14 +252,23 @@ static uint64_t read_table(const struct vmm_msix *m, uint64_t offset)
 	return offset % ENTRY_SIZE < 8 ? e->address : e->data | (uint64_t)e->control << 32;
 }
 
+static bool is_pending(const struct vmm_msix *m, unsigned int vector)
+{
+	int route = m->entries[vector].route;
+	bool is_pending = route >= 0 && vmm_irq_pending(m->irqs, route);
+
+	for (const struct vmm_msix_source *s = m->sources; s && !is_pending; s = s->next)
+		is_pending = s->vector == vector && vmm_irq_pending(m->irqs, s->route);
+	return is_pending;
+}
+
 static uint64_t read_pending(const struct vmm_msix *m, uint64_t offset)
 {
 	unsigned int first = (unsigned int)offset * 8;
 	uint64_t bits = 0;
 
 	for (unsigned int i = 0; i < 64 && first + i < m->n; i++)
-		if (m->entries[first + i].route >= 0 &&
-		    vmm_irq_pending(m->irqs, m->entries[first + i].route))
+		if (is_pending(m, first + i))
 			bits |= 1ULL << i;
 	return bits;
 }
@@ -326,6 +362,52 @@ void vmm_msix_raise(struct vmm_msix *m, unsigned int vector)
 	if (is_enabled(m) && open_vector(m, vector) == 0 &&
 	    write(m->entries[vector].fd, &one, sizeof(one)) < 0)
 		vmm_log_of(&m->log, "%s: interrupt %u is lost", m->f->name, vector);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void sync_source_and_tell(struct vmm_msix *m, const struct vmm_msix_source *s)
+{
+	int r = sync_source(m, s);
+
+	if (r < 0)
+		vmm_log_of(&m->log, "%s: interrupt %u cannot be delivered: %s", m->f->name,
+			   s->vector, strerror(-r));
+}
+
+int vmm_msix_source_add(struct vmm_msix *m, struct vmm_msix_source *s, unsigned int vector)
+{
+	int r;
+
+	pthread_mutex_lock(&m->lock);
+	r = vmm_irq_add(m->irqs, &s->fd);
+	if (r >= 0) {
+		s->route = r;
+		s->vector = vector;
+		s->next = m->sources;
+		m->sources = s;
+		sync_source_and_tell(m, s);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return r < 0 ? r : 0;
+}
+
+void vmm_msix_source_move(struct vmm_msix *m, struct vmm_msix_source *s, unsigned int vector)
+{
+	pthread_mutex_lock(&m->lock);
+	s->vector = vector;
+	sync_source_and_tell(m, s);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void vmm_msix_source_remove(struct vmm_msix *m, struct vmm_msix_source *s)
+{
+	struct vmm_msix_source **at = &m->sources;
+
+	pthread_mutex_lock(&m->lock);
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	vmm_irq_remove(m->irqs, s->route);
 	pthread_mutex_unlock(&m->lock);
 }
 

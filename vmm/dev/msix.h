@@ -9,6 +9,18 @@
 
 #define VMM_MSIX_MAX 2048
 
+/**
+ * struct vmm_msix_source - something else that raises a vector: who has @fd writes 8 bytes to it, another
+ * process or the kernel; embedded in who asks for it
+ * @vector: none when there is no such
+ * @fd:     eventfd, stays the same one while it is moved; keeps what comes while the vector is masked
+ */
+struct vmm_msix_source {
+	struct vmm_msix_source *next;
+	unsigned int vector;
+	int route, fd;
+};
+
 /** struct vmm_msix - embedded in a device model */
 struct vmm_msix {
 	struct vmm_pci_function *f;
@@ -27,7 +39,8 @@ struct vmm_msix {
 	int (*changed)(void *ctx, unsigned int vector, int fd);
 	void *ctx;
 	struct vmm_log_budget log;
-	pthread_mutex_t lock; /* of entries and control; after the function's own */
+	struct vmm_msix_source *sources;
+	pthread_mutex_t lock; /* of entries, sources and control; after the function's own */
 	uint16_t control;     /* message control as the guest wrote it last */
 };
 
@@ -51,6 +64,12 @@ void vmm_msix_config_written(struct vmm_msix *m, uint16_t offset, unsigned int l
 bool vmm_msix_is_enabled(const struct vmm_msix *m);
 /** vmm_msix_raise() - a vector of an emulated device. Context: any thread. */
 void vmm_msix_raise(struct vmm_msix *m, unsigned int vector);
+/** vmm_msix_source_add() - Return: 0, -ENOSPC (no more routes), -errno. */
+int vmm_msix_source_add(struct vmm_msix *m, struct vmm_msix_source *s, unsigned int vector);
+/** vmm_msix_source_move() - it raises @vector from now on. */
+void vmm_msix_source_move(struct vmm_msix *m, struct vmm_msix_source *s, unsigned int vector);
+/** vmm_msix_source_remove() - @s->fd is closed. */
+void vmm_msix_source_remove(struct vmm_msix *m, struct vmm_msix_source *s);
 /** vmm_msix_reset() - disabled, all masked. Context: with the function's lock or without. */
 void vmm_msix_reset(struct vmm_msix *m);
 

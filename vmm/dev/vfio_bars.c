@@ -15,6 +15,7 @@
 #include "vmm/dev/vfio_parts.h"
 
 #define PAGE 4096ULL
+#define HUGE_LEAST (2ULL << 20) /* leaves of page tables (AMD64 APM vol. 2 section 5.3) */
 #define HUGE_MOST (1ULL << 30)
 
 /* ---- what is mapped ---- */
@@ -85,7 +86,7 @@ static void find_areas(struct vmm_vfio_device *v, unsigned int bar)
  * stands for its address, which is a multiple of its size (PCIe Base 6.0 section 7.5.1.2.1). */
 static void *map_area(struct vmm_vfio_device *v, unsigned int bar, const struct pass_area *a)
 {
-	uint64_t align = a->size < HUGE_MOST ? a->size : HUGE_MOST;
+	uint64_t align = a->size < HUGE_LEAST ? 1 : a->size < HUGE_MOST ? a->size : HUGE_MOST;
 	void *at;
 
 	while (align & (align - 1))

@@ -176,14 +176,12 @@ static int init_config(struct vmm_vfio_device *v, struct cv_error *err)
 	return 0;
 }
 
+/* It has no state of anybody's: whoever opens it resets it (vfio_pci_core_enable()). */
 static int make(struct vmm_vfio_device *v, int fd, struct cv_error *err)
 {
 	int r = vx_device_read_info(fd, &v->vx, err);
 
-	if (r < 0)
-		return r;
-	reset_device(v);
-	r = init_config(v, err);
+	r = r ?: init_config(v, err);
 	r = r ?: vmm_pass_bars_init(v, err);
 	r = r ?: vmm_pass_irq_init(v, err);
 	if (r < 0)

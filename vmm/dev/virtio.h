@@ -71,13 +71,18 @@ struct vmm_virtio {
 };
 
 /**
- * vmm_virtio_add() - make it a function of bus 0 at @slot: capabilities, BAR 0 with common, notify, ISR
+ * vmm_virtio_add() - make it a function of bus 0, @at slot and function: capabilities, BAR 0 with common, notify, ISR
  * and device configuration and the MSI-X table, doorbells as ioeventfds while the BAR is mapped
  * @n_queues: at most ops->n_queues
  */
 int vmm_virtio_add(struct vmm_virtio *v, const struct vmm_virtio_ops *ops,
-		   const struct vmm_virtio_env *env, unsigned int slot, unsigned int n_queues,
+		   const struct vmm_virtio_env *env, struct cv_bdf at, unsigned int n_queues,
 		   struct cv_error *err);
+/** vmm_slot() - function 0 of slot @slot of bus 0 */
+static inline struct cv_bdf vmm_slot(unsigned int slot)
+{
+	return (struct cv_bdf){ .dev = (uint8_t)slot };
+}
 /** vmm_virtio_done() - Context: no vCPU runs. */
 void vmm_virtio_done(struct vmm_virtio *v);
 /** vmm_virtio_lock() - as every member of the ops is called: for a thread of the device's own. */
@@ -102,5 +107,29 @@ void vmm_virtio_kick(struct vmm_virtio *v, unsigned int queue);
 void vmm_virtio_wait(struct vmm_virtio *v, pthread_cond_t *cond);
 /** vmm_virtio_broken() - the guest broke the rules: DEVICE_NEEDS_RESET, queues are stopped; logged. */
 void vmm_virtio_broken(struct vmm_virtio *v, const char *why);
+
+/* ---- queues that somebody else serves: the kernel (vhost) or another process (vhost-user) ---- */
+
+/**
+ * struct vmm_virtio_ring - one queue as the other side must know it
+ * @desc, @avail, @used: guest physical
+ * @next:    index of the next request in the available ring
+ * @kick_fd: eventfd that the guest's doorbell signals; borrowed
+ * @call_fd: eventfd by which the other side interrupts the guest: the hypervisor takes it straight to
+ *           the vector; while that is masked it keeps what comes; borrowed
+ */
+struct vmm_virtio_ring {
+	uint64_t desc, avail, used;
+	uint16_t size, next;
+	int kick_fd, call_fd;
+};
+
+/**
+ * vmm_virtio_hand_over() - from now on the other side serves @queue; a kick that came before is not lost
+ * Context: from activate. Return: 0; -EINVAL: the driver did not enable it; -errno.
+ */
+int vmm_virtio_hand_over(struct vmm_virtio *v, unsigned int queue, struct vmm_virtio_ring *ret);
+/** vmm_virtio_take_back() - the other side has stopped before request @next. Context: from reset. */
+void vmm_virtio_take_back(struct vmm_virtio *v, unsigned int queue, uint16_t next);
 
 #endif

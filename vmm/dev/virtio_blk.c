@@ -268,7 +268,7 @@ static int make_disk(struct vmm_vblk *b, const struct vmm_virtio_env *env, unsig
 		.reset = reset,
 	};
 	fill_config(b, n_queues);
-	r = vmm_virtio_add(&b->v, &b->ops, env, slot, n_queues, err);
+	r = vmm_virtio_add(&b->v, &b->ops, env, vmm_slot(slot), n_queues, err);
 	if (r < 0)
 		return r;
 	r = start_workers(b);

@@ -400,7 +400,7 @@ int vmm_vconsole_new(const struct vmm_virtio_env *env, unsigned int slot,
 		return cv_fail_errno(err, c ? -E2BIG : -ENOMEM, ops.name, "cannot make the device");
 	}
 	c->n_ports = (unsigned int)n + 1;
-	r = vmm_virtio_add(&c->v, &ops, env, slot, 2 * c->n_ports + 2, err);
+	r = vmm_virtio_add(&c->v, &ops, env, vmm_slot(slot), 2 * c->n_ports + 2, err);
 	r = r ?: add_all(c, ports, n, err);
 	if (r < 0) {
 		vmm_vconsole_free(c);

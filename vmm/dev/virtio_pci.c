@@ -122,10 +122,9 @@ static void on_kick(void *ctx, uint32_t events)
 	struct vmm_virtio *v = k->v;
 	uint64_t n;
 
-	if (read(k->watch.fd, &n, sizeof(n)) < 0)
-		return;
 	vmm_virtio_lock(v);
-	if (v->state->is_active && v->queues[k->queue].is_enabled && v->ops->queue_ready)
+	if (!k->is_handed_over && read(k->watch.fd, &n, sizeof(n)) == sizeof(n) &&
+	    v->state->is_active && v->queues[k->queue].is_enabled && v->ops->queue_ready)
 		v->ops->queue_ready(v, k->queue);
 	vmm_virtio_unlock(v);
 }
@@ -166,6 +165,59 @@ static void on_bar_unmap(void *ctx, unsigned int bar, uint64_t address)
 	for (unsigned int i = 0; i < v->n_queues; i++)
 		(void)set_doorbell(v, i, address, false);
 	v->state->has_doorbells = false;
+}
+
+/* ---- queues of others ---- */
+
+/* The doorbell's eventfd stays what it is, with doorbells of the kernel's or without: only who reads it
+ * changes. */
+int vmm_virtio_hand_over(struct vmm_virtio *v, unsigned int queue, struct vmm_virtio_ring *ret)
+{
+	const struct vmm_queue *q = &v->queues[queue];
+	struct vmm_kick *k = &v->state->kicks[queue];
+	int r;
+
+	if (queue >= v->n_queues || !q->is_enabled || k->is_handed_over)
+		return -EINVAL;
+	r = vmm_msix_source_add(&v->msix, &k->call, v->vectors[queue]);
+	if (r < 0)
+		return r;
+	vmm_loop_suspend(v->env.loop, &k->watch);
+	k->is_handed_over = true;
+	vmm_virtio_kick(v, queue);
+	*ret = (struct vmm_virtio_ring){
+		.desc = q->desc,
+		.avail = q->avail,
+		.used = q->used,
+		.size = q->size,
+		.next = q->next_avail,
+		.kick_fd = k->watch.fd,
+		.call_fd = k->call.fd,
+	};
+	return 0;
+}
+
+void vmm_virtio_take_back(struct vmm_virtio *v, unsigned int queue, uint16_t next)
+{
+	struct vmm_kick *k = &v->state->kicks[queue];
+	int r;
+
+	if (!k->is_handed_over)
+		return;
+	k->is_handed_over = false;
+	vmm_msix_source_remove(&v->msix, &k->call);
+	v->queues[queue].next_avail = next;
+	r = vmm_loop_add(v->env.loop, &k->watch);
+	if (r < 0)
+		vmm_log("%s: queue %u is not served: %s", v->ops->name, queue, strerror(-r));
+}
+
+void vmm_virtio_vector_changed(struct vmm_virtio *v, unsigned int queue)
+{
+	struct vmm_kick *k = &v->state->kicks[queue];
+
+	if (k->is_handed_over)
+		vmm_msix_source_move(&v->msix, &k->call, v->vectors[queue]);
 }
 
 /* ---- accesses ---- */
@@ -324,7 +376,7 @@ static int make_state(struct vmm_virtio *v)
 }
 
 int vmm_virtio_add(struct vmm_virtio *v, const struct vmm_virtio_ops *ops,
-		   const struct vmm_virtio_env *env, unsigned int slot, unsigned int n_queues,
+		   const struct vmm_virtio_env *env, struct cv_bdf at, unsigned int n_queues,
 		   struct cv_error *err)
 {
 	int r;
@@ -337,7 +389,7 @@ int vmm_virtio_add(struct vmm_virtio *v, const struct vmm_virtio_ops *ops,
 		return cv_fail_errno(err, r, ops->name, "cannot make the device");
 	vmm_pci_init_function(&v->function, ops->name, VENDOR, (uint16_t)(DEVICE_BASE + ops->id),
 			      ops->class_rev | REVISION);
-	v->function.bdf = (struct cv_bdf){ .dev = (uint8_t)slot };
+	v->function.bdf = at;
 	v->function.bridge = -1;
 	v->function.ops = &pci_ops;
 	v->function.ctx = v;

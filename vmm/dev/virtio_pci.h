@@ -32,6 +32,8 @@ struct vmm_virtio_state {
 		unsigned int queue;
 		struct vmm_watch watch; /* of the doorbell's eventfd */
 		bool is_watched;
+		bool is_handed_over;	     /* somebody else reads the eventfd, and raises @call */
+		struct vmm_msix_source call; /* while @is_handed_over */
 	} kicks[VMM_VIRTIO_QUEUES_MAX];
 	uint64_t bar_at; /* where the doorbells are, while @has_doorbells */
 	bool has_doorbells;
@@ -41,6 +43,8 @@ struct vmm_virtio_state {
 /** vmm_virtio_register() - one access of BAR 0 but the MSI-X parts. Context: locked. */
 void vmm_virtio_register(struct vmm_virtio *v, uint64_t offset, void *data, unsigned int len,
 			 bool is_write);
+/** vmm_virtio_vector_changed() - of @queue. Context: locked. */
+void vmm_virtio_vector_changed(struct vmm_virtio *v, unsigned int queue);
 /** vmm_virtio_reset() - to power-on. Context: locked. */
 void vmm_virtio_reset(struct vmm_virtio *v);
 

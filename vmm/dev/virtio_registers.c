@@ -186,6 +186,7 @@ static void write_queue(struct vmm_virtio *v, uint32_t offset, uint32_t value)
 		return;
 	if (offset == VIRTIO_PCI_COMMON_Q_MSIX) {
 		v->vectors[v->state->queue_select] = valid_vector(v, (uint16_t)value);
+		vmm_virtio_vector_changed(v, v->state->queue_select);
 		return;
 	}
 	if (q->is_enabled)

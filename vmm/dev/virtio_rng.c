@@ -47,7 +47,7 @@ int vmm_vrng_new(const struct vmm_virtio_env *env, unsigned int slot, struct vmm
 
 	if (!g)
 		return cv_fail_errno(err, -ENOMEM, ops.name, "cannot make the device");
-	r = vmm_virtio_add(&g->v, &ops, env, slot, 1, err);
+	r = vmm_virtio_add(&g->v, &ops, env, vmm_slot(slot), 1, err);
 	if (r < 0) {
 		vmm_vrng_free(g);
 		return r;

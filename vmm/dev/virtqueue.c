@@ -180,15 +180,22 @@ void vmm_queue_unpop(struct vmm_queue *q)
 	q->next_avail--;
 }
 
-void vmm_queue_push(struct vmm_queue *q, uint16_t head, uint32_t written)
+void vmm_queue_push_all(struct vmm_queue *q, const struct vmm_written *all, unsigned int n)
 {
-	struct vring_used_elem e = { .id = head, .len = written };
-
 	if (!q->is_enabled)
 		return;
-	memcpy((uint8_t *)q->used_at + 4 + 8 * (size_t)(q->next_used & (q->size - 1)), &e,
-	       sizeof(e));
-	store16(q->used_at, 2, ++q->next_used);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct vring_used_elem e = { .id = all[i].head, .len = all[i].len };
+		size_t at = q->next_used++ & (q->size - 1);
+
+		memcpy((uint8_t *)q->used_at + 4 + 8 * at, &e, sizeof(e));
+	}
+	store16(q->used_at, 2, q->next_used);
+}
+
+void vmm_queue_push(struct vmm_queue *q, uint16_t head, uint32_t written)
+{
+	vmm_queue_push_all(q, &(struct vmm_written){ head, written }, 1);
 }
 
 /* ---- who tells whom (Virtio 1.2 sections 2.7.7 and 2.7.10) ---- */

@@ -46,6 +46,12 @@ int vmm_queue_pop(struct vmm_queue *q, struct vmm_chain *ret);
 void vmm_queue_unpop(struct vmm_queue *q);
 /** vmm_queue_push() - @written bytes went into the request's writable part. */
 void vmm_queue_push(struct vmm_queue *q, uint16_t head, uint32_t written);
+/** struct vmm_written - one request that is done: @head of its chain, @len bytes written to it */
+struct vmm_written {
+	uint32_t head, len;
+};
+/** vmm_queue_push_all() - as vmm_queue_push(), of @n: the guest sees none or all of them. */
+void vmm_queue_push_all(struct vmm_queue *q, const struct vmm_written *all, unsigned int n);
 /** vmm_queue_wants_irq() - after pushes: must the guest be told? (VIRTIO_F_EVENT_IDX, flags) */
 bool vmm_queue_wants_irq(struct vmm_queue *q);
 /** vmm_queue_want_kick() - the guest shall (not) tell about new requests. Return: true when there are
