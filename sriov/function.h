@@ -45,6 +45,9 @@ int sr_split_vf(const char *object, char *pf, unsigned int *ret_index, struct cv
 /** sr_vf_of() - address of an existing VF by its virtfn link. Return: 0, -ENOENT, -EINVAL. */
 int sr_vf_of(struct cv_sysroot *root, const char *pf, unsigned int index, char vf[CV_BDF_MAX]);
 
+/** sr_parse_user() - a number, or the name of a user. Return: 0, -EINVAL with @err filled. */
+int sr_parse_user(const char *object, const char *value, uid_t *ret, struct cv_error *err);
+
 /** sr_pause() - sleep between two looks at something that is awaited. */
 void sr_pause(void);
 

@@ -108,8 +108,7 @@ static int check_viable(const struct cv_step_env *env, const char *bdf, int grou
 	return -EPERM;
 }
 
-/* A number, or the name of a user. */
-static int parse_user(const char *object, const char *value, uid_t *ret, struct cv_error *err)
+int sr_parse_user(const char *object, const char *value, uid_t *ret, struct cv_error *err)
 {
 	struct passwd entry, *found = NULL;
 	char buf[4096];
@@ -150,7 +149,7 @@ static int apply(const struct cv_step_env *env, const char *object, const char *
 	uid_t uid = 0;
 
 	if (r == 0)
-		r = parse_user(object, value, &uid, err);
+		r = sr_parse_user(object, value, &uid, err);
 	if (r == 0)
 		r = check_viable(env, object, group, err);
 	return r < 0 ? r : set_owner(env, object, group, uid, err);
@@ -166,7 +165,7 @@ static int revert(const struct cv_step_env *env, const char *object, const char 
 	struct stat st;
 	uid_t given;
 
-	r = parse_user(object, value, &given, err);
+	r = sr_parse_user(object, value, &given, err);
 	if (r < 0)
 		return r;
 	if (group < 0 || uid < 0 || cv_stat(env->root, group_path(path, group), &st) < 0 ||

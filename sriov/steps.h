@@ -52,6 +52,10 @@
  *                                                      again; revert: back there, drivers_autoprobe as well
  * "reset-method" own    BDF                "flr"       "" none: what VFIO may reset it by when it is opened
  *                                                      and closed; prior: reset_method
+ * "tap"         own     interface          "user=U bridge=B vlan=0 mtu=N queues=N"  or ovs=B: made, marked by
+ *                                                      the alias "carve:NAME", a port of the bridge, up
+ *                                                      (sriov/tap.h); prior: the mark; revert: deletes it,
+ *                                                      never an interface with another alias
  * sriov_drivers_autoprobe is set by kind "attr-shared" of base/ (path of the attribute, "0").
  * Errno of sriov_numvfs explained: EBUSY, ENOSPC (MSI-X or bus numbers), ERANGE, ENOENT, EIO.
  */
@@ -66,6 +70,7 @@ extern const struct cv_step_ops sr_step_health;
 extern const struct cv_step_ops sr_step_hooks;
 extern const struct cv_step_ops sr_step_reset;
 extern const struct cv_step_ops sr_step_reset_method;
+extern const struct cv_step_ops sr_step_tap;
 
 /** struct sr_vf_net - settings of one VF as its PF reports them; linkstate is enum ifla_vf's: 0 auto, 1
  * on, 2 off */

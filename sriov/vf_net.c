@@ -14,71 +14,14 @@
 #include "base/cleanup.h"
 #include "base/parse.h"
 #include "sriov/function.h"
+#include "sriov/netlink.h"
 
 #define MAX_VFS 4096 /* of one interface */
 #define LIST_MS 10000
-#define KERNEL_ENOTSUPP 524 /* never meant for user space, but some drivers return it */
 
 CV_DEFINE_CLEANUP(struct nl_sock *, nl_socket_free)
 CV_DEFINE_CLEANUP(struct nl_msg *, nlmsg_free)
 CV_DEFINE_CLEANUP(struct nl_cache *, nl_cache_free)
-
-/* libnl has error numbers of its own. */
-static int errno_of(int nle)
-{
-	switch (-nle) {
-	case NLE_NOMEM:
-		return -ENOMEM;
-	case NLE_OBJ_NOTFOUND:
-	case NLE_NODEV:
-		return -ENODEV;
-	case NLE_PERM:
-	case NLE_NOACCESS:
-		return -EPERM;
-	case NLE_OPNOTSUPP:
-		return -EOPNOTSUPP;
-	case NLE_INVAL:
-		return -EINVAL;
-	case NLE_BUSY:
-		return -EBUSY;
-	default:
-		return -EIO;
-	}
-}
-
-static int open_socket(struct nl_sock **ret)
-{
-	_cleanup_(nl_socket_freep) struct nl_sock *sock = nl_socket_alloc();
-	int r = sock ? nl_connect(sock, NETLINK_ROUTE) : -NLE_NOMEM;
-
-	if (r < 0)
-		return errno_of(r);
-	*ret = TAKE_PTR(sock);
-	return 0;
-}
-
-/* The errno itself, before libnl folds it into a number of its own. */
-static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
-{
-	*(int *)arg = e->error == -KERNEL_ENOTSUPP ? -EOPNOTSUPP : e->error;
-	return NL_STOP;
-}
-
-/* Sends and takes one message: the answer, or the acknowledgement. */
-static int send_request(struct nl_sock *sock, struct nl_msg *msg)
-{
-	int refused = 0, r;
-	struct nl_cb *cb = nl_socket_get_cb(sock); /* a reference of our own */
-
-	nl_cb_err(cb, NL_CB_CUSTOM, on_error, &refused);
-	r = nl_send_auto(sock, msg);
-	if (r >= 0)
-		r = nl_wait_for_ack(sock);
-	nl_cb_put(cb);
-	if (refused != 0)
-		return refused;
-	return r < 0 ? errno_of(r) : 0;
-}
 
 /* A request about the interface of this name; NULL: no memory. */
 static struct nl_msg *new_message(int type, const char *ifname)
@@ -115,14 +58,14 @@ static int run_listing(void *data)
 	struct listing *l = data;
 	_cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
 	_cleanup_(nlmsg_freep) struct nl_msg *msg = new_message(RTM_GETLINK, l->ifname);
-	int r = open_socket(&sock);
+	int r = sr_nl_open(&sock);
 
 	if (r < 0)
 		return r;
 	if (!msg || nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS) < 0)
 		return -ENOMEM;
 	nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, on_link, l);
-	r = send_request(sock, msg);
+	r = sr_nl_request(sock, msg);
 	return r < 0 || l->n >= 0 ? r : l->n;
 }
 
@@ -181,13 +124,13 @@ static int run_addressed(void *data)
 	struct sr_links *links = data;
 	_cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
 	_cleanup_(nl_cache_freep) struct nl_cache *cache = NULL;
-	int r = open_socket(&sock);
+	int r = sr_nl_open(&sock);
 
 	if (r < 0)
 		return r;
 	r = rtnl_addr_alloc_cache(sock, &cache);
 	if (r < 0)
-		return errno_of(r);
+		return sr_nl_errno(r);
 	for (struct nl_object *o = nl_cache_get_first(cache); o; o = nl_cache_get_next(o)) {
 		struct rtnl_addr *addr = (struct rtnl_addr *)o;
 
@@ -305,11 +248,11 @@ static int make_change(void *arg)
 	const struct change *c = arg;
 	_cleanup_(nl_socket_freep) struct nl_sock *sock = NULL;
 	_cleanup_(nlmsg_freep) struct nl_msg *msg = new_message(RTM_SETLINK, c->ifname);
-	int r = open_socket(&sock);
+	int r = sr_nl_open(&sock);
 
 	if (r == 0)
 		r = msg ? put_vf(msg, c->request, c->vf) : -ENOMEM;
-	return r < 0 ? r : send_request(sock, msg);
+	return r < 0 ? r : sr_nl_request(sock, msg);
 }
 
 int sr_vf_net_send(const char *ifname, enum sr_vf_request request, const struct sr_vf_net *vf,

@@ -155,7 +155,7 @@ void cmd_specs_free(struct spec *specs, size_t n);
 extern const struct cv_step_table cmd_steps;
 
 extern const struct cmd_verb cmd_topo, cmd_audit, cmd_snapshot, cmd_state, cmd_plan, cmd_run,
-	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_drift, cmd_diff, cmd_metrics,
-	cmd_recover, cmd_device, cmd_vf, cmd_help_verb, cmd_version, cmd_complete;
+	cmd_list, cmd_show, cmd_stop, cmd_console, cmd_verify, cmd_certify, cmd_drift, cmd_diff,
+	cmd_metrics, cmd_recover, cmd_device, cmd_vf, cmd_help_verb, cmd_version, cmd_complete;
 
 #endif

@@ -61,6 +61,8 @@ static int run(struct cmd *c)
 	r = r ?: cmd_site(c, &site);
 	r = r ?: read_inventory(c, specs, &inv);
 	r = r ?: suppose(c, &inv, &site, specs);
+	if (r == 0)
+		plan_output_suppose(c, specs);
 	r = r ?: plan_make(&inv, &site, specs, c->n_args, &allow, plans, &c->err);
 	if (r == 0) {
 		r = plan_output(c, &inv, plans);

@@ -21,6 +21,7 @@
 #include "tools/apply.h"
 #include "tools/disks.h"
 #include "tools/launch.h"
+#include "tools/links.h"
 #include "tools/manifest.h"
 #include "tools/verify.h"
 #include "tools/vm.h"
@@ -233,6 +234,7 @@ static int check(struct start *s)
 	r = r ?: check_readable(s, s->plan.kernel, "kernel");
 	r = r ?: check_readable(s, s->plan.initrd, "initrd");
 	r = r ?: disks_check(s->c, &s->plan, s->uid, s->gid);
+	r = r ?: links_check(s->c, &s->plan, s->uid, s->gid);
 	r = r ?: check_backend(s);
 	return r
 		       ?: cv_owner_read(s->c->root, s->uid, getenv("SLURM_JOB_ID"), &s->owner,

@@ -14,16 +14,24 @@
 #define TESTS_MAX_BYTES (256 << 10)
 #define TIMEOUT_S 120
 
-/* By its id in the spec; disks, which have none there, are disk0, disk1, ... Return: NULL, none. */
+/* By its id in the spec; disks and shares, which have none there, are disk0, share0, ... Return: NULL, none. */
 static const struct cv_bdf *find_address(const struct plan *p, const char *id)
 {
+	static const struct cv_bdf vsock = { .dev = PLAN_VSOCK_SLOT };
+
 	for (size_t i = 0; i < p->n_devices; i++)
 		if (strcmp(p->devices[i].id, id) == 0)
 			return &p->devices[i].guest;
 	for (size_t i = 0; i < p->n_disks; i++)
 		if (strcmp(p->disks[i].id, id) == 0)
 			return &p->disks[i].guest;
-	return NULL;
+	for (size_t i = 0; i < p->n_nets; i++)
+		if (strcmp(p->nets[i].id, id) == 0)
+			return &p->nets[i].guest;
+	for (size_t i = 0; i < p->n_shares; i++)
+		if (strcmp(p->shares[i].id, id) == 0)
+			return &p->shares[i].guest;
+	return p->vsock_cid && strcmp(id, PLAN_VSOCK_ID) == 0 ? &vsock : NULL;
 }
 
 /* Tests name devices ("device": "nic0"); the guest knows addresses. */

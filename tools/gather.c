@@ -25,7 +25,7 @@ static const struct cv_step_ops *const all_steps[] = {
 	&sr_step_numvfs_set,   &sr_step_vf_net,	     &sr_step_vf_nvme,	   &sr_step_bind,
 	&sr_step_group_owner,  &sr_step_health,	     &sr_step_hooks,	   &sr_step_reset,
 	&sr_step_reset_method, &nu_step_hugepages,   &nu_step_cgroup_root, &nu_step_cgroup_vm,
-	&nu_step_irq_affinity, &nu_step_resctrl,     &cmd_step_launch,
+	&nu_step_irq_affinity, &nu_step_resctrl,     &sr_step_tap,	   &cmd_step_launch,
 };
 
 const struct cv_step_table cmd_steps = { all_steps, CV_ARRAY_SIZE(all_steps) };

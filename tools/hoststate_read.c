@@ -15,6 +15,7 @@
 #include "tools/hoststate.h"
 
 #define PCI_DIR "/sys/bus/pci/devices"
+#define NET_DIR "/sys/class/net"
 #define NODE_DIR "/sys/devices/system/node"
 #define CGROUP_DIR "/sys/fs/cgroup"
 #define CGROUP_DEPTH 3
@@ -209,6 +210,37 @@ static void read_pci(struct reading *s)
 	}
 }
 
+/* ---- networks of the host: bridges with their ports, and taps ---- */
+
+static void read_bridge(struct reading *s, const char *name, const struct cv_strv *ports)
+{
+	_cleanup_free_ char *text = cv_strv_join(ports, " ");
+	char path[CV_PATH_MAX], key[CV_PATH_MAX];
+
+	put(s, text ? text : "", "net/%s/ports", name);
+	put_file(s, cv_pathf(path, NET_DIR "/%s/address", name),
+		 cv_pathf(key, "net/%s/address", name));
+	put_file(s, cv_pathf(path, NET_DIR "/%s/mtu", name), cv_pathf(key, "net/%s/mtu", name));
+}
+
+static void read_interfaces(struct reading *s)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	char path[CV_PATH_MAX], key[CV_PATH_MAX];
+
+	if (cv_list(s->root, NET_DIR, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		_cleanup_strv_ struct cv_strv ports = { 0 };
+
+		if (cv_list(s->root, cv_pathf(path, NET_DIR "/%s/brif", names.v[i]), &ports) == 0)
+			read_bridge(s, names.v[i], &ports);
+		if (cv_exists(s->root, cv_pathf(path, NET_DIR "/%s/tun_flags", names.v[i])))
+			put_link(s, cv_pathf(path, NET_DIR "/%s/master", names.v[i]),
+				 cv_pathf(key, "net/%s/tap", names.v[i]));
+	}
+}
+
 /* ---- the rest of the host ---- */
 
 static void read_other_interrupts(struct reading *s)
@@ -338,7 +370,8 @@ static void read_modules(struct reading *s)
 		return;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		line[strcspn(line, " ")] = '\0';
-		if (strncmp(line, "vfio", 4) == 0)
+		if (strncmp(line, "vfio", 4) == 0 || strncmp(line, "vhost", 5) == 0 ||
+		    strcmp(line, "tun") == 0)
 			put(s, "loaded", "module/%s", line);
 	}
 }
@@ -377,6 +410,7 @@ int hoststate_read(struct cv_sysroot *root, json_t **ret, struct cv_error *err)
 	json_t *j = NULL;
 
 	read_pci(&s);
+	read_interfaces(&s);
 	read_other_interrupts(&s);
 	read_memory(&s);
 	read_cgroups(&s);

@@ -20,6 +20,7 @@
 #include "numa/irq_step.h"
 #include "numa/thread.h"
 #include "tools/launch_devices.h"
+#include "tools/launch_links.h"
 #include "tools/vm.h"
 #include "vmm/backend/backend.h"
 #include "vmm/spawn.h"
@@ -103,11 +104,16 @@ static int start_vmm(const struct cv_step_env *env, struct launch *l, const char
 		r = launch_devices_open(env->root, l->plan, &devices, err);
 	if (r < 0)
 		return r;
+	struct link_env link_env = { env, l->plan, dir, cgroup, l->uid, l->gid };
+	struct launch_links links = { .n = 0 };
+	r = launch_links_open(&link_env, &links, err);
 	struct vmm_launch launch = {
 		.plan = l->plan,
 		.vm_dir = dir,
 		.hypervisor_fd = l->hypervisor_fd,
 		.devices = { devices.open.container, devices.fds, devices.n },
+		.links = links.v,
+		.n_links = links.n,
 		.cgroup_fd = cgroup,
 		.uid = l->uid,
 		.gid = l->gid,
@@ -115,7 +121,8 @@ static int start_vmm(const struct cv_step_env *env, struct launch *l, const char
 		.enter = enter_cgroup,
 		.enter_ctx = &enter,
 	};
-	r = backend->start(&launch, ret_pid, err);
+	r = r ?: backend->start(&launch, ret_pid, err);
+	launch_links_done(&links);
 	launch_devices_done(&devices);
 	return r;
 }
@@ -261,15 +268,17 @@ static int settle(const struct cv_step_env *env, const struct plan *p, pid_t pid
 	return r;
 }
 
-/* The reason of a VMM that ended is in its log. */
-static int explain_failure(const char *dir, int r, struct cv_error *err)
+/* The reason of a VMM that ended is in its log, or in that of a program on its other side. */
+static int explain_failure(const struct plan *p, const char *dir, int r, struct cv_error *err)
 {
 	_cleanup_free_ char *tail = vmm_log_tail(dir, 400);
+	_cleanup_free_ char *other = launch_links_said(p, dir, 200);
 
-	if (r != -EINTR && err && tail && tail[0]) {
-		cv_error_found(err, "%s", tail);
-		err->exit = CV_EXIT_GUEST;
-	}
+	if (r == -EINTR || !err || ((!tail || !tail[0]) && !other))
+		return r;
+	cv_error_found(err, "%s%s%s", tail ?: "", other && tail && tail[0] ? "; " : "",
+		       other ?: "");
+	err->exit = CV_EXIT_GUEST;
 	return r;
 }
 
@@ -297,15 +306,15 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 	phase(l, "clear interrupts", &since);
 	r = start_vmm(env, l, dir, &pid, err);
 	if (r < 0)
-		return explain_failure(dir, r, err);
+		return explain_failure(l->plan, dir, r, err);
 	phase(l, "start", &since);
 	r = open_qmp(env, l->plan, pid, &qmp, err);
 	if (r < 0)
-		return explain_failure(dir, r, err);
+		return explain_failure(l->plan, dir, r, err);
 	phase(l, "memory and devices", &since);
 	r = pin_all(env, l->plan, qmp, &tids, err);
 	if (r < 0)
-		return explain_failure(dir, r, err);
+		return explain_failure(l->plan, dir, r, err);
 	phase(l, "pin vCPUs", &since);
 	/* a VMM may fill memory and map it for DMA now, when its threads are where they belong */
 	r = vmm_qmp_command(qmp, "cont", NULL, start_ms(l->plan), NULL, err);
@@ -313,7 +322,7 @@ static int apply_launch(const struct cv_step_env *env, const char *object, const
 	if (r == 0)
 		r = settle(env, l->plan, pid, tids, err);
 	phase(l, "clear vCPU cores", &since);
-	return r < 0 ? explain_failure(dir, r, err) : 0;
+	return r < 0 ? explain_failure(l->plan, dir, r, err) : 0;
 }
 
 /* Every process of the VM was born in its cgroup, so this finds them without a remembered pid. */

@@ -5,10 +5,10 @@
 #include "tools/cmd.h"
 
 const struct cmd_verb *const cmd_verbs[] = {
-	&cmd_topo,	&cmd_audit,    &cmd_plan,    &cmd_run,	   &cmd_list,	  &cmd_show,
-	&cmd_verify,	&cmd_drift,    &cmd_console, &cmd_stop,	   &cmd_device,	  &cmd_vf,
-	&cmd_recover,	&cmd_state,    &cmd_diff,    &cmd_metrics, &cmd_snapshot, &cmd_version,
-	&cmd_help_verb, &cmd_complete, NULL,
+	&cmd_topo,    &cmd_audit,     &cmd_plan,     &cmd_run,	   &cmd_list,	 &cmd_show,
+	&cmd_verify,  &cmd_certify,   &cmd_drift,    &cmd_console, &cmd_stop,	 &cmd_device,
+	&cmd_vf,      &cmd_recover,   &cmd_state,    &cmd_diff,	   &cmd_metrics, &cmd_snapshot,
+	&cmd_version, &cmd_help_verb, &cmd_complete, NULL,
 };
 
 static int run_verb(struct cmd *c)

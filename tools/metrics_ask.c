@@ -43,61 +43,126 @@ static int vcpu_of_path(const json_t *cpus, const char *path)
 }
 
 /* "exits" is the sum of the others, which overlap: each is told as KVM names it. */
-static int add_reasons(json_t *rows, int vcpu, const json_t *stats)
+static int add_reasons(json_t *rows, int64_t vcpu, const json_t *counts)
 {
-	const json_t *s;
-	size_t i;
+	const char *name;
+	const json_t *count;
 
-	json_array_foreach((json_t *)stats, i, s) {
-		const char *name = cv_json_str(s, "name", "");
+	json_object_foreach((json_t *)counts, name, count) {
 		size_t length = strlen(name);
 
-		if (length < 5 || strcmp(name + length - 5, "exits") != 0 ||
-		    !json_is_integer(json_object_get(s, "value")))
+		if (length < 5 || strcmp(name + length - 5, "exits") != 0)
 			continue;
-		if (json_array_append_new(rows, json_pack("{s:i,s:o,s:O}", "vcpu", vcpu, "reason",
-							  cv_json_string(name), "exits",
-							  json_object_get(s, "value"))) < 0)
+		if (json_array_append_new(rows, json_pack("{s:I,s:o,s:O}", "vcpu", (json_int_t)vcpu,
+							  "reason", cv_json_string(name), "exits",
+							  count)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static json_t *reasons_of(const json_t *all, const json_t *cpus)
+static json_t *reasons_of(const json_t *counts)
 {
 	_cleanup_json_ json_t *rows = json_array();
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach((json_t *)counts, i, one)
+		if (add_reasons(rows, cv_json_int(one, "vcpu", 0), json_object_get(one, "kvm")) < 0)
+			return NULL;
+	return TAKE_PTR(rows);
+}
+
+/* ---- QEMU's own command (qapi/stats.json, since 7.1) ---- */
+
+/* [{"name": "exits", "value": 9}] to {"exits": 9}; histograms are left out. */
+static json_t *object_of(const json_t *list)
+{
+	json_t *all = json_object();
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, s) {
+		json_t *value = json_object_get(s, "value");
+
+		if (json_is_integer(value))
+			json_object_set(all, cv_json_str(s, "name", "?"), value);
+	}
+	return all;
+}
+
+static json_t *counts_of(const json_t *all, const json_t *cpus)
+{
+	json_t *counts = json_array();
 	const json_t *one;
 	size_t i;
 
 	json_array_foreach((json_t *)all, i, one) {
 		int vcpu = vcpu_of_path(cpus, cv_json_str(one, "qom-path", "?"));
 
-		if (vcpu >= 0 && add_reasons(rows, vcpu, json_object_get(one, "stats")) < 0)
-			return NULL;
+		if (vcpu >= 0)
+			json_array_append_new(counts,
+					      json_pack("{s:i,s:o}", "vcpu", vcpu, "kvm",
+							object_of(json_object_get(one, "stats"))));
 	}
-	return TAKE_PTR(rows);
+	return counts;
 }
 
-/* QEMU's own command (qapi/stats.json, since 7.1). */
-static int ask_kvm_stats(struct asking *a, struct metrics_answer *answer)
+static int ask_target(struct asking *a, const char *target, json_t **ret)
 {
-	_cleanup_json_ json_t *arguments = json_pack("{s:s,s:[{s:s}]}", "target", "vcpu",
+	_cleanup_json_ json_t *arguments = json_pack("{s:s,s:[{s:s}]}", "target", target,
 						     "providers", "provider", "kvm");
-	_cleanup_json_ json_t *all = NULL, *cpus = NULL;
-	int r = ask(a, "query-stats", arguments, &all);
 
-	if (r == 0)
-		r = ask(a, "query-cpus-fast", NULL, &cpus);
-	if (r == 0)
-		answer->kvm_stats = reasons_of(all, cpus);
-	return r == -EREMOTEIO ? 0 : r;
+	return ask(a, "query-stats", arguments, ret);
 }
 
+static int ask_qemu(struct asking *a, struct metrics_answer *answer)
+{
+	_cleanup_json_ json_t *all = NULL, *vm = NULL, *cpus = NULL;
+	int r = ask_target(a, "vcpu", &all);
+
+	r = r ?: ask_target(a, "vm", &vm);
+	r = r ?: ask(a, "query-cpus-fast", NULL, &cpus);
+	if (r < 0)
+		return r == -EREMOTEIO ? 0 : r;
+	answer->counts = counts_of(all, cpus);
+	answer->vm_counts = object_of(json_object_get(json_array_get(vm, 0), "stats"));
+	return 0;
+}
+
+/* ---- both ---- */
+
+static json_t *native_counts(const json_t *stats)
+{
+	json_t *counts = json_array();
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(stats, "vcpus"), i, one) {
+		json_t *kvm = json_object_get(one, "kvm");
+
+		if (kvm)
+			json_array_append_new(counts,
+					      json_pack("{s:I,s:O}", "vcpu",
+							cv_json_int(one, "vcpu", 0), "kvm", kvm));
+	}
+	return counts;
+}
+
+/* A hypervisor that does not count leaves nothing. */
 static int ask_stats(struct asking *a, struct metrics_answer *answer)
 {
 	int r = ask(a, "query-carve-stats", NULL, &answer->stats);
 
-	return r == -EREMOTEIO ? ask_kvm_stats(a, answer) : r;
+	if (r == 0) {
+		answer->counts = native_counts(answer->stats);
+		answer->vm_counts = json_incref(json_object_get(answer->stats, "kvm"));
+	} else if (r == -EREMOTEIO) {
+		r = ask_qemu(a, answer);
+	}
+	if (r == 0 && json_array_size(answer->counts))
+		answer->kvm_stats = reasons_of(answer->counts);
+	return r;
 }
 
 static int ask_all(struct asking *a, struct metrics_answer *answer)
@@ -121,6 +186,8 @@ void metrics_answer_done(struct metrics_answer *a)
 	free(a->tids);
 	json_decref(a->stats);
 	json_decref(a->kvm_stats);
+	json_decref(a->counts);
+	json_decref(a->vm_counts);
 	*a = (struct metrics_answer){ 0 };
 }
 

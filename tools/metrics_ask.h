@@ -14,12 +14,14 @@
  * @tids:      of the vCPUs, @n of them, by number
  * @stats:     of query-carve-stats, NULL: it has none
  * @kvm_stats: as metrics_guest.kvm_stats, NULL: it has none
+ * @counts:    [{"vcpu": 0, "kvm": {"exits": 9, ...}}]: all that KVM counts of vCPUs; NULL or empty: none
+ * @vm_counts: {"pages_4k": 3, ...}: of the VM; NULL none
  */
 struct metrics_answer {
 	bool is_running;
 	pid_t *tids;
 	size_t n;
-	json_t *stats, *kvm_stats;
+	json_t *stats, *kvm_stats, *counts, *vm_counts;
 };
 
 /**

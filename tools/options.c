@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "tools/cmd.h"
 #include "tools/version.h"
+#include "vmm/backend/backend.h"
 
 const struct cmd_option cmd_global_options[] = {
 	{ "sysroot", "PATH", "read another host: a directory or a snapshot (carve snapshot)",
@@ -429,13 +430,28 @@ const struct cmd_verb cmd_help_verb = {
 	.run = run_help,
 };
 
+static int version_json(struct cmd *c)
+{
+	const struct vmm_backend_ops *backend;
+	json_t *names = json_array();
+
+	for (size_t i = 0; (backend = vmm_backend_at(i)); i++)
+		json_array_append_new(names, json_string(backend->name));
+	return cmd_print_json(c,
+			      json_pack("{s:i,s:s,s:s,s:o}", "carve_version", 1, "version",
+					CARVE_VERSION, "build", CARVE_BUILD_ID, "backends", names));
+}
+
 static int run_version(struct cmd *c)
 {
+	const struct vmm_backend_ops *backend;
+
 	if (c->json)
-		return cmd_print_json(c, json_pack("{s:i,s:s,s:s,s:[s]}", "carve_version", 1,
-						   "version", CARVE_VERSION, "build",
-						   CARVE_BUILD_ID, "backends", "qemu"));
-	cmd_print("carve %s (%s), backends: qemu\n", CARVE_VERSION, CARVE_BUILD_ID);
+		return version_json(c);
+	cmd_print("carve %s (%s), backends:", CARVE_VERSION, CARVE_BUILD_ID);
+	for (size_t i = 0; (backend = vmm_backend_at(i)); i++)
+		cmd_print(" %s", backend->name);
+	cmd_print("\n");
 	return 0;
 }
 

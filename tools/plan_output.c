@@ -2,6 +2,7 @@
 #include "tools/plan_output.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -181,19 +182,24 @@ static char *text_of_hwloc(struct cmd *c, const struct plan *p)
 	return plan_hwloc_xml(p);
 }
 
-/** struct form - a text per guest; of several each has its name above it, where @has_comments */
+/**
+ * struct form - a text per guest
+ * @has_comments: of several guests each has its name above it
+ * @backend:      the form is its own, NULL for one of any plan
+ */
 static const struct form {
 	const char *name;
 	char *(*make)(struct cmd *c, const struct plan *p);
 	bool has_comments;
+	const char *backend;
 } forms[] = {
-	{ "qemu", text_of_qemu, true },
-	{ "libvirt", text_of_libvirt, false },
-	{ "nccl", text_of_nccl, false },
-	{ "hwloc", text_of_hwloc, false },
+	{ "qemu", text_of_qemu, true, "qemu" },
+	{ "libvirt", text_of_libvirt, false, "qemu" },
+	{ "nccl", text_of_nccl, false, NULL },
+	{ "hwloc", text_of_hwloc, false, NULL },
 };
 
-static const struct form form_text = { "text", text_of_plan, false };
+static const struct form form_text = { "text", text_of_plan, false, NULL };
 
 static const struct form *find_form(const char *name)
 {
@@ -201,6 +207,14 @@ static const struct form *find_form(const char *name)
 		if (strcmp(forms[i].name, name) == 0)
 			return &forms[i];
 	return &form_text;
+}
+
+void plan_output_suppose(struct cmd *c, struct spec *specs)
+{
+	const struct form *form = find_form(cmd_value(c, "format"));
+
+	for (size_t i = 0; form->backend && i < c->n_args; i++)
+		snprintf(specs[i].backend, sizeof(specs[i].backend), "%s", form->backend);
 }
 
 static int no_memory(struct cmd *c, const char *object)

@@ -17,6 +17,9 @@
  */
 int plan_output_check(struct cmd *c, const struct spec *specs);
 
+/** plan_output_suppose() - a command line or a domain of QEMU is of a plan for QEMU, whatever @specs say. */
+void plan_output_suppose(struct cmd *c, struct spec *specs);
+
 /** plan_output() - print @plans, c->n_args of them, in the form that the options ask for. */
 int plan_output(struct cmd *c, const struct inventory *inv, const struct plan *plans);
 

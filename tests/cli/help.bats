@@ -90,12 +90,12 @@ load carve.bash
 
 @test "version as text and as JSON" {
 	expect 0 version
-	has "$output" "carve " backends
+	has "$output" "carve " "backends: native qemu"
 	first=$output
 	expect 0 --version
 	[[ $output == "$first" ]]
 	expect 0 --json version
-	[[ $(jq .carve_version <<<"$output") == 1 ]]
+	[[ $(jq -c '[.carve_version, .backends]' <<<"$output") == '[1,["native","qemu"]]' ]]
 }
 
 @test "a sysroot that is not there, is no snapshot, or is damaged" {

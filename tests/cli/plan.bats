@@ -49,6 +49,40 @@ spec() {
 	has "$errors" /srv/root.img vm1 vm2
 }
 
+@test "networks, shares and vsock are in the plan, and in what is made of it" {
+	spec 'net: [{id: lan, bridge: br0}, {ovs: br-int, vlan: 7}, {passt: true, forward: ["tcp:2222:22"]}]' \
+		'shares: [{path: /scratch/project, readonly: true}]' 'vsock: auto'
+	expect 0 plan --sysroot "$machine" "$spec"
+	has "$output" lan 'bridge br0' 0000:00:1c.0 'ovs br-int, VLAN 7' 'tcp 2222 to 22' \
+		/scratch/project read-only project 'vsock: the guest is CID'
+	expect 0 plan --json --sysroot "$machine" "$spec"
+	tap=$(jq -r '.net[0].tap' <<<"$output")
+	[[ $tap =~ ^cv[0-9a-f]{8}-0$ ]]
+	[[ $(jq -r '[.steps[] | select(.kind == "tap")][0].object' <<<"$output") == "$tap" ]]
+	cid=$(jq .vsock_cid <<<"$output")
+	expect 0 plan --format qemu --sysroot "$machine" "$spec"
+	has "$output" "ifname=$tap" "guest-cid=$cid" tag=project
+	expect 0 plan --format libvirt --sysroot "$machine" "$spec"
+	has "$output" '<source bridge="br0"/>' '<driver type="virtiofs"/>' "address=\"$cid\""
+}
+
+@test "two guests do not have one port of the host, one MAC or one CID" {
+	for line in 'net: [{passt: true, forward: ["tcp:2222:22"]}]' \
+		'net: [{bridge: br0, mac: "52:54:00:00:00:01"}]' \
+		'net: [{vhost_user: /run/a.sock}]' 'vsock: 42'; do
+		spec "$line"
+		sed 's/vm1/vm2/' "$spec" >"$BATS_TEST_TMPDIR/vm2.yaml"
+		expect 6 plan --sysroot "$machine" "$spec" "$BATS_TEST_TMPDIR/vm2.yaml"
+		has "$errors" vm1 vm2
+	done
+}
+
+@test "a bad network is refused at its place" {
+	spec 'net: [{bridge: br0, passt: true}]'
+	expect 2 plan --sysroot "$machine" "$spec"
+	has "$errors" vm.yaml:5:7 'bridge: and passt:' 'exactly one of'
+}
+
 @test "two specs get different cores" {
 	spec
 	sed 's/vm1/vm2/' "$spec" >"$BATS_TEST_TMPDIR/vm2.yaml"

@@ -154,6 +154,17 @@ hwloc_count() {
 	[[ $appended == "a='b c' console=ttyS0" ]]
 }
 
+# QEMU ends memory below 4 GiB, and places BARs, where carve-vmm does not.
+@test "a projection for QEMU is of the plan that QEMU would run" {
+	echo "backend: qemu" | cat "$spec" - >"$other"
+	for format in qemu libvirt; do
+		project "$format"
+		expect 0 plan --from "$machine" --format "$format" "$other"
+		diff "$file" - <<<"$output"
+	done
+	[[ $(plan_json .backend) == native ]]
+}
+
 @test "words for kernel command lines, with reasons" {
 	expect 0 plan --from "$machine" --format cmdline "$spec" "$other"
 	has "$output" nohz_full= "hugepagesz=2M hugepages=" "# guest a" "# guest b" nopvspin

@@ -240,6 +240,15 @@ static void failing_tests(void **state)
 		"{\"kind\":\"nvme-write\",\"bdf\":\"0000:40:00.0\",\"offset\":0,\"bytes\":0}",
 		"{\"kind\":\"disk-write\",\"bdf\":\"0000:40:00.0\",\"offset\":100}",
 		"{\"kind\":\"silence\",\"bdf\":\"0000:41:00.0\",\"address\":\"192.0.2.2\"}",
+		"{\"kind\":\"program\",\"bdf\":\"0000:41:00.0\",\"argv\":[\"/a\"]}",
+		"{\"kind\":\"program\",\"bdf\":\"0000:41:00.0\",\"tag\":\"t\",\"argv\":[]}",
+		"{\"kind\":\"program\",\"bdf\":\"0000:41:00.0\",\"tag\":\"t\",\"argv\":[1]}",
+		"{\"kind\":\"program\",\"bdf\":\"0000:41:00.0\",\"tag\":\"t\",\"argv\":[\"/a\"]}",
+		"{\"kind\":\"share-read\",\"bdf\":\"0000:41:00.0\",\"file\":\"a\"}",
+		"{\"kind\":\"share-read\",\"bdf\":\"0000:41:00.0\",\"tag\":\"t\"}",
+		"{\"kind\":\"share-read\",\"bdf\":\"0000:41:00.0\",\"tag\":\"t\",\"file\":\"../a\"}",
+		"{\"kind\":\"share-write\",\"bdf\":\"0000:41:00.0\",\"tag\":\"t\",\"file\":\"a\","
+		"\"bytes\":12}",
 		"{\"kind\":\"silence\",\"bdf\":\"0000:41:00.0\",\"address\":\"192.0.2.2\","
 		"\"peer\":\"192.0.2.1\",\"peer_mac\":\"52:54\"}",
 	};

@@ -481,6 +481,8 @@ static void test_read_tail(void **state)
 static void test_find(void **state)
 {
 	assert_ptr_equal(vmm_backend_find("qemu"), &vmm_backend_qemu);
+	assert_ptr_equal(vmm_backend_at(0), &vmm_backend_native);
+	assert_null(vmm_backend_at(2));
 	assert_null(vmm_backend_find("bhyve"));
 }
 

@@ -261,9 +261,30 @@ int guest_test_nvme(const struct guest *g, const json_t *test, struct guest_resu
 int guest_test_nvme_write(const struct guest *g, const json_t *test, struct guest_result *result);
 int guest_test_ping(const struct guest *g, const json_t *test, struct guest_result *result);
 int guest_test_silence(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_tcp_echo(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_vsock_echo(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_net(const struct guest *g, const json_t *test, struct guest_result *result);
 int guest_test_edu(const struct guest *g, const json_t *test, struct guest_result *result);
 int guest_test_link(const struct guest *g, const json_t *test, struct guest_result *result);
 int guest_test_mac(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_share_read(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_share_write(const struct guest *g, const json_t *test, struct guest_result *result);
+int guest_test_program(const struct guest *g, const json_t *test, struct guest_result *result);
+
+/* share.c */
+
+#define GUEST_SHARE_MOUNT "/run/share"
+
+/**
+ * guest_share_mount() - mount a virtiofs share at GUEST_SHARE_MOUNT; waits 5 s for its device
+ * @tag: of the share
+ *
+ * Return: 0 or -errno.
+ */
+int guest_share_mount(const char *tag);
+
+/** guest_share_umount() - the mirror; a share that is in use stays */
+void guest_share_umount(void);
 
 /* nvme.c */
 
@@ -300,6 +321,15 @@ int guest_net_find(const struct guest *g, const char *bdf, char *name, size_t si
  * Return: 0 or -errno.
  */
 int guest_net_up(const char *name, bool *ret_was_up);
+
+/**
+ * guest_net_address() - give an interface its only IPv4 address
+ * @name: interface
+ * @text: "192.0.2.1/24"
+ *
+ * Return: 0, -EINVAL or another -errno.
+ */
+int guest_net_address(const char *name, const char *text);
 
 /**
  * guest_net_down() - set an interface administratively down

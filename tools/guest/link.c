@@ -216,3 +216,37 @@ int guest_test_mac(const struct guest *g, const json_t *test, struct guest_resul
 				  wanted);
 	return guest_say(result, "%s has the MAC %s", name, text);
 }
+
+static int count_queues(const struct guest *g, const char *name)
+{
+	_cleanup_names_ struct guest_names names = {};
+	int ret = guest_list(g, &names, "rx-", "sys/class/net/%s/queues", name);
+
+	return ret < 0 ? ret : (int)names.count;
+}
+
+int guest_test_net(const struct guest *g, const json_t *test, struct guest_result *result)
+{
+	const char *bdf = json_string_value(json_object_get(test, "bdf"));
+	uint64_t deadline_us = guest_now_us() + NET_WAIT_MS * 1000ULL, mtu, queues;
+	long long found_mtu = 0;
+	char name[IFNAMSIZ];
+	int ret, found_queues;
+
+	if (guest_arg_uint(test, "mtu", 0, 65535, &mtu) < 0 ||
+	    guest_arg_uint(test, "queues", 0, 256, &queues) < 0)
+		return guest_fail(result, -EINVAL, "mtu or queues is no number");
+	ret = wait_for_net(g, bdf, deadline_us, name, sizeof(name));
+	if (ret < 0)
+		return guest_fail(result, ret, "%s has no network interface", bdf);
+	found_queues = count_queues(g, name);
+	if (guest_read_int(g, &found_mtu, "sys/class/net/%s/mtu", name) < 0 || found_queues < 0)
+		return guest_fail(result, -EIO, "%s does not tell its MTU and queues", name);
+	json_object_set_new(result->json, "mtu", json_integer(found_mtu));
+	json_object_set_new(result->json, "queues", json_integer(found_queues));
+	if ((mtu && (uint64_t)found_mtu != mtu) || (queues && (uint64_t)found_queues != queues))
+		return guest_fail(result, -EBADMSG,
+				  "%s has MTU %lld and %d queues, wanted %" PRIu64 " and %" PRIu64,
+				  name, found_mtu, found_queues, mtu, queues);
+	return guest_say(result, "%s has MTU %lld and %d queues", name, found_mtu, found_queues);
+}

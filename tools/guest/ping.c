@@ -89,6 +89,15 @@ static int set_address(const char *name, struct in_addr address, struct in_addr 
 	return ret < 0 ? ret : set_one(fd, name, SIOCSIFNETMASK, netmask);
 }
 
+int guest_net_address(const char *name, const char *text)
+{
+	struct in_addr address, netmask;
+
+	if (parse_address(text, &address, &netmask) < 0)
+		return -EINVAL;
+	return set_address(name, address, netmask);
+}
+
 /* Address 0.0.0.0 takes the address away. */
 static void clear_address(const char *name)
 {

@@ -18,10 +18,16 @@ static const struct test_kind test_kinds[] = {
 	{ .name = "disk-pattern", .run = guest_test_nvme },
 	{ .name = "disk-write", .run = guest_test_nvme_write },
 	{ .name = "ping", .run = guest_test_ping },
+	{ .name = "net", .run = guest_test_net },
+	{ .name = "tcp-echo", .run = guest_test_tcp_echo },
+	{ .name = "vsock-echo", .run = guest_test_vsock_echo },
 	{ .name = "silence", .run = guest_test_silence },
 	{ .name = "edu-dma", .run = guest_test_edu },
 	{ .name = "link", .run = guest_test_link },
 	{ .name = "mac", .run = guest_test_mac },
+	{ .name = "share-read", .run = guest_test_share_read },
+	{ .name = "share-write", .run = guest_test_share_write },
+	{ .name = "program", .run = guest_test_program },
 };
 
 int guest_fail(struct guest_result *result, int err, const char *format, ...)
