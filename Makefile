@@ -27,6 +27,12 @@ check:
 	scripts/install-deps build check
 	scripts/check
 
+# Public unit tests of x86 hypervisors, of a built tree: KVM_UNIT_TESTS=TREE. Without one they are skipped.
+test-kvm-unit:
+	scripts/install-deps build check node
+	$(MAKE) all
+	tests/kvm/unit-tests "$(KVM_UNIT_TESTS)" || [ $$? = 77 ]
+
 fuzz:
 	scripts/install-deps build check
 	scripts/fuzz $(or $(FUZZ_SECONDS),300)
@@ -43,6 +49,10 @@ bench-devices: all
 	scripts/install-deps build node bench
 	tests/bench/devices
 
+bench-vmm: all
+	scripts/install-deps build node bench
+	tests/bench/vmm
+
 stats:
 	@scripts/stats
 
@@ -55,4 +65,4 @@ clean:
 help:
 	@sed -nE 's/^([a-z-]+):.*/  make \1/p' Makefile
 
-.PHONY: all demo test test-long check fuzz format bench-plan bench-devices stats install clean help
+.PHONY: all demo test test-long test-kvm-unit check fuzz format bench-plan bench-devices bench-vmm stats install clean help

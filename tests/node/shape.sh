@@ -119,6 +119,6 @@ shape_argv() {
 shape_pattern() {
 	[[ -s $1 ]] && return
 	perl -e 'for (my $o = 0; $o < 64 << 20; $o += 4096) {
-		print pack("Q<*", map { $o + 8 * $_ } 0 .. 511) }' >"$1.new"
-	mv "$1.new" "$1"
+		print pack("Q<*", map { $o + 8 * $_ } 0 .. 511) }' >"$1.new.$$"
+	mv "$1.new.$$" "$1"
 }
