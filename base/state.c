@@ -173,6 +173,33 @@ static int drop_all(struct cv_sysroot *r, struct cv_strv *ret_dropped, struct cv
 	return 0;
 }
 
+static bool is_left_behind(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 4 && strcmp(name + len - 4, ".tmp") == 0;
+}
+
+int cv_state_sweep(struct cv_sysroot *r, struct cv_error *err)
+{
+	static const char *const dirs[] = { CV_RUN_DIR, CV_SHARED_DIR, CV_LEASE_DIR,
+					    CV_QUARANTINE_DIR };
+	char path[CV_PATH_MAX];
+
+	for (size_t i = 0; i < CV_ARRAY_SIZE(dirs); i++) {
+		_cleanup_strv_ struct cv_strv names = { 0 };
+		int rc = cv_list(r, dirs[i], &names);
+
+		for (size_t k = 0; !rc && k < names.n; k++)
+			if (is_left_behind(names.v[k]))
+				rc = cv_unlink(r, cv_pathf(path, "%s/%s", dirs[i], names.v[k]));
+		if (rc && rc != -ENOENT)
+			return cv_fail_errno(err, rc, dirs[i],
+					     "cannot remove what a killed command left there");
+	}
+	return 0;
+}
+
 static int write_boot(struct cv_sysroot *r, struct cv_error *err)
 {
 	char id[CV_BOOT_ID_MAX], text[CV_BOOT_ID_MAX + 1];

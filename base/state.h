@@ -48,6 +48,13 @@ int cv_state_names(struct cv_sysroot *r, struct cv_strv *ret, struct cv_error *e
 int cv_state_drop_stale(struct cv_sysroot *r, struct cv_strv *ret_dropped, struct cv_error *err);
 
 /**
+ * cv_state_sweep() - remove what killed writers left behind: NAME.tmp of cv_replace_file() beside leases,
+ * shared changes, ledgers and quarantine
+ * Context: the node lock is held: nobody writes there. Return: 0, -errno.
+ */
+int cv_state_sweep(struct cv_sysroot *r, struct cv_error *err);
+
+/**
  * cv_name_is_valid() - VM names: [a-z0-9][a-z0-9_-]{0,62}, never a path
  *
  * No dot: a VM's cgroup lies beside the interface files of its parent ("cpu.stat", "cgroup.procs").

@@ -305,7 +305,8 @@ static int recover_changing(struct recovery *rec)
 	if (r < 0)
 		return r;
 	add_dropped(rec, &dropped);
-	return recover_all(rec);
+	r = recover_all(rec);
+	return r ?: cv_state_sweep(c->root, &c->err);
 }
 
 static int recover_dry(struct recovery *rec)

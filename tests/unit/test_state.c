@@ -136,6 +136,28 @@ static void test_lock_mode(void **state)
 	temp_root_done(&t);
 }
 
+/* A writer that was killed between the file beside and the rename; what is whole stays. */
+static void test_sweep(void **state)
+{
+	static const char *const left[] = { CV_RUN_DIR "/boot_id.tmp",
+					    CV_SHARED_DIR "/numvfs.json.tmp",
+					    CV_LEASE_DIR "/a.json.tmp",
+					    CV_QUARANTINE_DIR "/0000:01:00.0.json.tmp" };
+	struct temp_root t;
+
+	temp_root_init(&t);
+	assert_int_equal(cv_state_sweep(t.root, NULL), 0);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(left); i++)
+		temp_root_file(&t, left[i], "half");
+	temp_root_file(&t, CV_SHARED_DIR "/numvfs.json", "whole");
+	temp_root_file(&t, CV_LEASE_DIR "/.tmp", "");
+	assert_int_equal(cv_state_sweep(t.root, NULL), 0);
+	for (size_t i = 0; i < CV_ARRAY_SIZE(left); i++)
+		assert_false(cv_exists(t.root, left[i]));
+	assert_true(cv_exists(t.root, CV_SHARED_DIR "/numvfs.json"));
+	temp_root_done(&t);
+}
+
 #define BOOT_PATH "/proc/sys/kernel/random/boot_id"
 
 static void expect_dropped(struct cv_sysroot *r, const char *names)
@@ -389,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_proc_self),
 		cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
 		cmocka_unit_test(test_lock_mode),
+		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_boot),
 		cmocka_unit_test(test_boot_sweep),
 		cmocka_unit_test(test_names),
