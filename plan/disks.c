@@ -28,7 +28,8 @@ bool plan_disk_is_device(const char *path)
 bool plan_writes_files(const struct plan *p)
 {
 	for (size_t i = 0; i < p->n_disks; i++)
-		if (!p->disks[i].is_readonly && !plan_disk_is_device(p->disks[i].path))
+		if (!p->disks[i].is_readonly && !p->disks[i].is_vhost_user &&
+		    !plan_disk_is_device(p->disks[i].path))
 			return true;
 	return false;
 }
@@ -43,6 +44,7 @@ static int set_disk(struct plan *plan, const struct spec_disk *from, size_t i)
 	plan->n_disks = i + 1;
 	snprintf(d->id, sizeof(d->id), "disk%zu", i);
 	snprintf(d->serial, sizeof(d->serial), "%s", from->serial);
+	d->is_vhost_user = from->is_vhost_user;
 	d->is_readonly = from->is_readonly;
 	d->has_discard = from->has_discard;
 	d->guest = (struct cv_bdf){ .dev = (uint8_t)plan_disk_slot(i) };

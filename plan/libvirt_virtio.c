@@ -5,10 +5,44 @@
 
 #include "plan/placement.h"
 
+static void put_target(struct xml *x, const struct plan_disk *d, size_t index)
+{
+	xml_open(x, "target");
+	xml_attr(x, "dev", "vd%c", (int)('a' + index));
+	xml_attr(x, "bus", "virtio");
+	xml_close(x);
+	if (d->is_readonly) {
+		xml_open(x, "readonly");
+		xml_close(x);
+	}
+	if (d->serial[0])
+		xml_leaf(x, "serial", "%s", d->serial);
+	libvirt_put_address(x, 0, d->guest, false);
+}
+
+static void put_served_disk(struct xml *x, const struct plan_disk *d, size_t index)
+{
+	xml_open(x, "disk");
+	xml_attr(x, "type", "vhostuser");
+	xml_attr(x, "device", "disk");
+	xml_open(x, "driver");
+	xml_attr(x, "name", "qemu");
+	xml_attr(x, "type", "raw");
+	xml_close(x);
+	xml_open(x, "source");
+	xml_attr(x, "type", "unix");
+	xml_attr(x, "path", "%s", d->path);
+	xml_close(x);
+	put_target(x, d, index);
+	xml_close(x);
+}
+
 static void put_disk(struct xml *x, const struct plan_disk *d, size_t index)
 {
 	bool is_device = plan_disk_is_device(d->path);
 
+	if (d->is_vhost_user)
+		return put_served_disk(x, d, index);
 	xml_open(x, "disk");
 	xml_attr(x, "type", is_device ? "block" : "file");
 	xml_attr(x, "device", "disk");
@@ -21,17 +55,7 @@ static void put_disk(struct xml *x, const struct plan_disk *d, size_t index)
 	xml_open(x, "source");
 	xml_attr(x, is_device ? "dev" : "file", "%s", d->path);
 	xml_close(x);
-	xml_open(x, "target");
-	xml_attr(x, "dev", "vd%c", (int)('a' + index));
-	xml_attr(x, "bus", "virtio");
-	xml_close(x);
-	if (d->is_readonly) {
-		xml_open(x, "readonly");
-		xml_close(x);
-	}
-	if (d->serial[0])
-		xml_leaf(x, "serial", "%s", d->serial);
-	libvirt_put_address(x, 0, d->guest, false);
+	put_target(x, d, index);
 	xml_close(x);
 }
 

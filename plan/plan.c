@@ -67,6 +67,14 @@ void plan_done(struct plan *p)
 	memset(p, 0, sizeof(*p));
 }
 
+const struct plan_link *plan_find_link(const struct plan_link *links, size_t n, const char *id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(links[i].id, id) == 0)
+			return &links[i];
+	return NULL;
+}
+
 static int reason_add(struct plan_reason **list, size_t *n, const char *object, const char *fmt,
 		      va_list ap)
 {

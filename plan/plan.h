@@ -123,11 +123,13 @@ struct plan_device {
  * struct plan_disk - a raw file or block device as a virtio disk of the guest
  * @id:    "disk0": the first of disks:
  * @path:  absolute; owned by the plan
+ * @is_vhost_user: @path is the socket of the program that serves it (vhost-user-blk), and says all else
  * @guest: on bus 0, in the order of the spec: the guest's vda, vdb, ...
  */
 struct plan_disk {
 	char id[16];
 	char *path;
+	bool is_vhost_user;
 	char serial[PLAN_DISK_SERIAL + 1]; /* "" none */
 	bool is_readonly;
 	bool has_discard; /* what the guest discards is given back to the host */
@@ -319,14 +321,14 @@ bool plan_vmm_opens_groups(const char *backend);
 char *plan_text(const struct plan *p, const struct cv_step_table *table, bool explain);
 
 #define PLAN_LINK_FDS_MAX (2 * PLAN_NET_QUEUES_MAX)
-#define PLAN_LINKS_MAX (PLAN_MAX_NETS + PLAN_MAX_SHARES + 1)
+#define PLAN_LINKS_MAX (PLAN_MAX_DISKS + PLAN_MAX_NETS + PLAN_MAX_SHARES + 1)
 
 /**
- * struct plan_link - descriptors that the launcher opened for a network, a share or vsock of the plan
- * @id:  of the plan_net or plan_share, or PLAN_VSOCK_ID; borrowed
+ * struct plan_link - descriptors that the launcher opened for a disk, a network, a share or vsock of the plan
+ * @id:  of the plan_disk, plan_net or plan_share, or PLAN_VSOCK_ID; borrowed
  * @fds: bridge, ovs: one of the tap for each queue pair, then as many of /dev/vhost-net;
  *       passt: a connected stream socket that speaks frames, each after its length (4 bytes, big endian);
- *       vhost-user, share: a connected stream socket on which the other side is a vhost-user back end;
+ *       vhost-user (disk or network), share: a connected stream socket on which the other side is a vhost-user back end;
  *       vsock: /dev/vhost-vsock, nothing set yet
  */
 struct plan_link {
@@ -334,6 +336,9 @@ struct plan_link {
 	int fds[PLAN_LINK_FDS_MAX];
 	size_t n;
 };
+
+/** plan_find_link() - Return: the one of @id, NULL. */
+const struct plan_link *plan_find_link(const struct plan_link *links, size_t n, const char *id);
 
 /**
  * struct plan_qemu - what the QEMU projection needs beside the plan

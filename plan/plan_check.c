@@ -95,6 +95,8 @@ static int check_disks(const struct plan *p)
 		char id[32];
 
 		snprintf(id, sizeof(id), "disk%zu", i);
+		if (d->is_vhost_user && (d->is_readonly || d->has_discard || d->serial[0]))
+			return -EINVAL;
 		if (d->path[0] != '/' || strcmp(d->id, id) != 0 ||
 		    cv_bdf_cmp(d->guest, here) != 0 || (d->is_readonly && d->has_discard))
 			return -EINVAL;

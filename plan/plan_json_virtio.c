@@ -32,11 +32,11 @@ json_t *plan_disks_json(const struct plan *p)
 	for (size_t i = 0; i < p->n_disks; i++) {
 		const struct plan_disk *d = &p->disks[i];
 
-		json_array_append_new(a,
-				      json_pack("{s:s,s:o,s:o,s:s,s:b,s:b}", "id", d->id, "path",
-						cv_json_string(d->path), "guest",
-						bdf_json(d->guest), "serial", d->serial, "readonly",
-						d->is_readonly, "discard", d->has_discard));
+		json_array_append_new(a, json_pack("{s:s,s:o,s:o,s:s,s:b,s:b,s:b}", "id", d->id,
+						   "path", cv_json_string(d->path), "guest",
+						   bdf_json(d->guest), "serial", d->serial,
+						   "readonly", d->is_readonly, "discard",
+						   d->has_discard, "vhost_user", d->is_vhost_user));
 	}
 	return a;
 }
@@ -112,7 +112,8 @@ static int read_disk(const json_t *v, struct plan_disk *d)
 	r = r ?: member_bdf(v, "guest", &d->guest);
 	r = r ?: member_text(v, "serial", d->serial, sizeof(d->serial));
 	r = r ?: member_bool(v, "readonly", &d->is_readonly);
-	return r ?: member_bool(v, "discard", &d->has_discard);
+	r = r ?: member_bool(v, "discard", &d->has_discard);
+	return r ?: member_bool(v, "vhost_user", &d->is_vhost_user);
 }
 
 int plan_read_disks(const json_t *j, struct plan *p)

@@ -125,7 +125,8 @@ static int put_disks(FILE *out, const struct plan *p)
 	for (size_t i = 0; i < p->n_disks; i++) {
 		const struct plan_disk *d = &p->disks[i];
 		char guest[CV_BDF_MAX];
-		const char *access = d->is_readonly   ? "read-only"
+		const char *access = d->is_vhost_user ? "vhost-user"
+				     : d->is_readonly ? "read-only"
 				     : d->has_discard ? "read-write, discard"
 						      : "read-write";
 		const char *cells[] = { d->id, d->path, cv_format_bdf(d->guest, guest), access,

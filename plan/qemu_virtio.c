@@ -22,44 +22,14 @@ char *qemu_escaped(const char *s)
 	return out;
 }
 
-/* ---- disks ---- */
-
-/* A node of QEMU's block layer with the function that shows it. The page cache of the host is used, as by
- * carve-vmm; QEMU's lock keeps other programs that lock, carve-vmm among them, off the image. */
-static int disk(const struct plan_disk *d, struct cv_strv *a)
-{
-	_cleanup_free_ char *path = qemu_escaped(d->path);
-	char serial[PLAN_DISK_SERIAL + 16] = "";
-	int r = path ? cv_strv_add(a, "-blockdev") : -ENOMEM;
-
-	if (d->serial[0])
-		snprintf(serial, sizeof(serial), ",serial=%s", d->serial);
-	r = r
-		    ?: cv_strv_addf(
-			       a,
-			       "driver=raw,node-name=%s,read-only=%s,discard=%s,file.driver=%s,"
-			       "file.filename=%s,file.aio=threads,file.locking=on",
-			       d->id, d->is_readonly ? "on" : "off",
-			       d->has_discard ? "unmap" : "ignore",
-			       plan_disk_is_device(d->path) ? "host_device" : "file", path);
-	r = r ?: cv_strv_add(a, "-device");
-	return r
-		       ?: cv_strv_addf(a,
-				       "virtio-blk-pci,id=blk-%s,drive=%s,bus=pcie.0,addr=0x%x,"
-				       "disable-legacy=on,discard=%s%s",
-				       d->id, d->id, d->guest.dev, d->has_discard ? "on" : "off",
-				       serial);
-}
-
 /* ---- what the launcher opened ---- */
 
 /* NULL: nothing; QEMU opens it by name. */
 static const struct plan_link *find_link(const struct plan_qemu *q, const char *id, size_t n)
 {
-	for (size_t i = 0; i < q->n_links; i++)
-		if (strcmp(q->links[i].id, id) == 0 && q->links[i].n >= n)
-			return &q->links[i];
-	return NULL;
+	const struct plan_link *l = plan_find_link(q->links, q->n_links, id);
+
+	return l && l->n >= n ? l : NULL;
 }
 
 /* @n numbers of descriptors as QEMU lists them: "a:b". */
@@ -83,6 +53,55 @@ static int socket_client(const struct plan_link *l, const char *id, const char *
 	if (l)
 		return r ?: cv_strv_addf(a, "socket,id=%s,fd=%d", id, l->fds[0]);
 	return r ?: cv_strv_addf(a, "socket,id=%s,path=%s", id, name);
+}
+
+/* ---- disks ---- */
+
+/* What it can do, its size too, QEMU asks who serves it. */
+static int served_disk(const struct plan_disk *d, const struct plan_qemu *q, struct cv_strv *a)
+{
+	char id[32];
+	int r;
+
+	snprintf(id, sizeof(id), "char-%s", d->id);
+	r = socket_client(find_link(q, d->id, 1), id, d->path, a);
+	r = r ?: cv_strv_add(a, "-device");
+	return r
+		       ?: cv_strv_addf(a,
+				       "vhost-user-blk-pci,id=blk-%s,chardev=%s,num-queues=1,"
+				       "bus=pcie.0,addr=0x%x,disable-legacy=on",
+				       d->id, id, d->guest.dev);
+}
+
+/* A node of QEMU's block layer with the function that shows it. The page cache of the host is used, as by
+ * carve-vmm; QEMU's lock keeps other programs that lock, carve-vmm among them, off the image. */
+static int disk(const struct plan_disk *d, const struct plan_qemu *q, struct cv_strv *a)
+{
+	_cleanup_free_ char *path = qemu_escaped(d->path);
+	char serial[PLAN_DISK_SERIAL + 16] = "";
+	int r;
+
+	if (d->is_vhost_user)
+		return served_disk(d, q, a);
+	r = path ? cv_strv_add(a, "-blockdev") : -ENOMEM;
+
+	if (d->serial[0])
+		snprintf(serial, sizeof(serial), ",serial=%s", d->serial);
+	r = r
+		    ?: cv_strv_addf(
+			       a,
+			       "driver=raw,node-name=%s,read-only=%s,discard=%s,file.driver=%s,"
+			       "file.filename=%s,file.aio=threads,file.locking=on",
+			       d->id, d->is_readonly ? "on" : "off",
+			       d->has_discard ? "unmap" : "ignore",
+			       plan_disk_is_device(d->path) ? "host_device" : "file", path);
+	r = r ?: cv_strv_add(a, "-device");
+	return r
+		       ?: cv_strv_addf(a,
+				       "virtio-blk-pci,id=blk-%s,drive=%s,bus=pcie.0,addr=0x%x,"
+				       "disable-legacy=on,discard=%s%s",
+				       d->id, d->id, d->guest.dev, d->has_discard ? "on" : "off",
+				       serial);
 }
 
 /* Where it is; function 0 says that there are more. */
@@ -222,7 +241,7 @@ int qemu_virtio(const struct plan *p, const struct plan_qemu *q, struct cv_strv 
 	int r = 0;
 
 	for (size_t i = 0; i < p->n_disks && r == 0; i++)
-		r = disk(&p->disks[i], a);
+		r = disk(&p->disks[i], q, a);
 	for (size_t i = 0; i < p->n_nets && r == 0; i++)
 		r = net(p, &p->nets[i], q, a);
 	for (size_t i = 0; i < p->n_shares && r == 0; i++)

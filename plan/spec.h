@@ -68,11 +68,13 @@ struct spec_device {
 
 /**
  * struct spec_disk - one entry of disks:
- * @path:   a raw file or a block device, absolute; owned
+ * @path:   a raw file or a block device, absolute; or the socket of a vhost-user back end; owned
  * @serial: "" none
+ * @is_vhost_user: who serves at the socket decides all but @path
  */
 struct spec_disk {
 	char *path;
+	bool is_vhost_user;
 	char serial[SPEC_DISK_SERIAL + 1];
 	bool is_readonly;
 	bool has_discard;

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include "base/cleanup.h"
 #include "base/sysroot.h"
 #include "plan/value.h"
 
@@ -28,12 +31,52 @@ static const char *key_path(const struct entry *e, const char *key, char buf[SOU
 	return buf;
 }
 
-static int read_path(const struct entry *e)
+/* Of a disk that another program serves nothing but the socket can be said. */
+static int check_alone(const struct entry *e)
 {
-	const char *text = e->raw->path;
+	const struct {
+		const char *key, *text;
+	} others[] = {
+		{ "readonly", e->raw->readonly },
+		{ "serial", e->raw->serial },
+		{ "discard", e->raw->discard },
+		{ "format", e->raw->format },
+	};
 	char path[SOURCE_PATH_MAX];
 
-	key_path(e, "path", path);
+	for (size_t i = 0; e->d->is_vhost_user && i < CV_ARRAY_SIZE(others); i++) {
+		if (!others[i].text)
+			continue;
+		value_refuse(e->s, key_path(e, others[i].key, path), others[i].text,
+			     "vhost_user: alone");
+		cv_error_hint(e->s->err, "say it to the program that serves the disk");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int fail_one_of(const struct entry *e, const char *found)
+{
+	char at[40];
+
+	snprintf(at, sizeof(at), "disks[%zu]", e->index);
+	value_refuse(e->s, at, found, "either path: or vhost_user:");
+	cv_error_hint(e->s->err, "path: is a raw file or a block device, vhost_user: the socket of "
+				 "a program that serves a disk");
+	return -EINVAL;
+}
+
+static int read_path(const struct entry *e)
+{
+	const char *text = e->raw->vhost_user ?: e->raw->path;
+	char path[SOURCE_PATH_MAX];
+
+	if (!e->raw->vhost_user == !e->raw->path)
+		return fail_one_of(e, text ? "both" : "neither");
+	e->d->is_vhost_user = e->raw->vhost_user;
+	key_path(e, e->d->is_vhost_user ? "vhost_user" : "path", path);
+	if (e->d->is_vhost_user && strlen(text) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return value_refuse(e->s, path, text, "a path of at most 107 bytes");
 	if (text[0] != '/') {
 		value_refuse(e->s, path, text, "an absolute path");
 		cv_error_hint(e->s->err,
@@ -105,8 +148,10 @@ static int check_unique(const struct entry *e)
 		const struct spec_disk *other = e->d - i;
 
 		if (!strcmp(other->path, e->d->path))
-			return value_refuse(e->s, key_path(e, "path", path), e->d->path,
-					    "each disk once");
+			return value_refuse(e->s,
+					    key_path(e, e->d->is_vhost_user ? "vhost_user" : "path",
+						     path),
+					    e->d->path, "each disk once");
 		if (e->d->serial[0] && !strcmp(other->serial, e->d->serial))
 			return value_refuse(e->s, key_path(e, "serial", path), e->d->serial,
 					    "a serial that no other disk has");
@@ -118,6 +163,8 @@ static int read_disk(const struct entry *e)
 {
 	int rc = read_path(e);
 
+	if (!rc)
+		rc = check_alone(e);
 	if (!rc)
 		rc = read_flags(e);
 	if (!rc)

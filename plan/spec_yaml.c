@@ -50,9 +50,13 @@ static const cyaml_schema_value_t device_entry = {
 };
 
 static const cyaml_schema_field_t disk_fields[] = {
-	TEXT(NEEDED, struct raw_disk, path),	 TEXT(OPTIONAL, struct raw_disk, readonly),
-	TEXT(OPTIONAL, struct raw_disk, serial), TEXT(OPTIONAL, struct raw_disk, discard),
-	TEXT(OPTIONAL, struct raw_disk, format), CYAML_FIELD_END,
+	TEXT(OPTIONAL, struct raw_disk, path),
+	TEXT(OPTIONAL, struct raw_disk, vhost_user),
+	TEXT(OPTIONAL, struct raw_disk, readonly),
+	TEXT(OPTIONAL, struct raw_disk, serial),
+	TEXT(OPTIONAL, struct raw_disk, discard),
+	TEXT(OPTIONAL, struct raw_disk, format),
+	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_value_t disk_entry = {

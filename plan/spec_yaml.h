@@ -26,7 +26,7 @@ struct raw_device {
 };
 
 struct raw_disk {
-	char *path, *readonly, *serial, *discard, *format;
+	char *path, *vhost_user, *readonly, *serial, *discard, *format;
 };
 
 struct raw_net {

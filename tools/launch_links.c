@@ -119,6 +119,24 @@ static struct plan_link *next_link(struct launch_links *all, const char *id)
 	return l;
 }
 
+static int open_disks(const struct link_env *e, struct launch_links *all, struct cv_error *err)
+{
+	for (size_t i = 0; i < e->plan->n_disks; i++) {
+		const struct plan_disk *d = &e->plan->disks[i];
+		struct plan_link *l;
+		int fd;
+
+		if (!d->is_vhost_user)
+			continue;
+		l = next_link(all, d->id);
+		fd = link_socket(e, d->path, err);
+		if (fd < 0)
+			return fd;
+		l->fds[l->n++] = fd;
+	}
+	return 0;
+}
+
 static int open_shares(const struct link_env *e, struct launch_links *all, struct cv_error *err)
 {
 	for (size_t i = 0; i < e->plan->n_shares; i++) {
@@ -151,7 +169,7 @@ static int open_vsock(const struct link_env *e, struct launch_links *all, struct
 int launch_links_open(const struct link_env *e, struct launch_links *ret, struct cv_error *err)
 {
 	struct launch_links all = { .n = 0 };
-	int r = 0;
+	int r = open_disks(e, &all, err);
 
 	for (size_t i = 0; i < e->plan->n_nets && r == 0; i++) {
 		const struct plan_net *n = &e->plan->nets[i];

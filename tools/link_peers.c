@@ -316,10 +316,10 @@ int link_socket(const struct link_env *e, const char *path, struct cv_error *err
 	r = r < 0 ? r : link_fetch(dial, &d, CONNECT_MS);
 	if (r >= 0)
 		return r;
-	cv_fail_errno(err, r, path, "user %s cannot connect to the switch", e->plan->user);
+	cv_fail_errno(err, r, path, "user %s cannot connect to the socket", e->plan->user);
 	cv_error_wanted(err, "a vhost-user back end that listens there");
 	cv_error_hint(err, r == -ECONNREFUSED
-				   ? "start the switch first"
+				   ? "start the program that serves there first"
 				   : "check the path, and that the user may write to the "
 				     "socket");
 	return r;

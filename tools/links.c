@@ -161,19 +161,19 @@ static int check_passt(struct check *k, const struct plan_net *n)
 	return r ?: link_find_passt(&program, &k->c->err);
 }
 
-static int check_socket(struct check *k, const struct plan_net *n)
+static int check_socket(struct check *k, const char *path, const char *server)
 {
 	int r;
 
 	k->look.try = try_socket;
-	k->look.path = n->to;
+	k->look.path = path;
 	r = look_as_user(k);
 	if (r == 0)
 		return 0;
-	cv_fail_errno(&k->c->err, r, n->to, "user %s cannot use the socket of the switch",
-		      k->p->user);
+	cv_fail_errno(&k->c->err, r, path, "user %s cannot use the socket of the %s", k->p->user,
+		      server);
 	cv_error_wanted(&k->c->err, "a unix socket on which a vhost-user back end listens");
-	cv_error_hint(&k->c->err, "start the switch first; check the owner of its socket");
+	cv_error_hint(&k->c->err, "start the %s first; check the owner of its socket", server);
 	return r;
 }
 
@@ -183,10 +183,49 @@ static int check_net(struct check *k, const struct plan_net *n)
 	case PLAN_NET_PASST:
 		return check_passt(k, n);
 	case PLAN_NET_VHOST_USER:
-		return check_socket(k, n);
+		return check_socket(k, n->to, "switch");
 	default:
 		return check_tap(k, n);
 	}
+}
+
+/* ---- disks that another program serves ---- */
+
+static int fail_served(struct check *k, const struct plan_disk *d, const char *guest)
+{
+	struct cv_error *err = &k->c->err;
+
+	cv_fail(err, -EBUSY, CV_EXIT_BUSY, "DISK_BUSY", d->path, "the disk is in use");
+	cv_error_found(err, "guest %s has it", guest);
+	cv_error_wanted(err, "a socket, and a disk, of its own for each guest");
+	cv_error_hint(err, "let the program that serves it make another one");
+	return -EBUSY;
+}
+
+static int check_served_of_vms(struct check *k, const struct plan_disk *d)
+{
+	_cleanup_strv_ struct cv_strv names = { 0 };
+	int r = vm_list(k->c, &names);
+
+	for (size_t i = 0; i < names.n && r == 0; i++) {
+		_cleanup_vm_ struct vm vm = { 0 };
+
+		if (strcmp(names.v[i], k->p->name) == 0)
+			continue;
+		r = vm_read(k->c, names.v[i], &vm);
+		for (size_t n = 0; n < vm.plan.n_disks && r == 0; n++)
+			if (vm.plan.disks[n].is_vhost_user &&
+			    strcmp(vm.plan.disks[n].path, d->path) == 0)
+				r = fail_served(k, d, vm.name);
+	}
+	return r;
+}
+
+static int check_disk(struct check *k, const struct plan_disk *d)
+{
+	int r = d->is_vhost_user ? check_socket(k, d->path, "program that serves the disk") : 0;
+
+	return d->is_vhost_user && r == 0 ? check_served_of_vms(k, d) : r;
 }
 
 /* ---- shares ---- */
@@ -260,6 +299,8 @@ int links_check(struct cmd *c, const struct plan *p, uid_t uid, gid_t gid)
 
 	if (r < 0)
 		return cv_fail_errno(&c->err, r, p->user, "cannot find the groups of the user");
+	for (size_t i = 0; i < p->n_disks && r == 0; i++)
+		r = check_disk(&k, &p->disks[i]);
 	for (size_t i = 0; i < p->n_nets && r == 0; i++)
 		r = check_net(&k, &p->nets[i]);
 	for (size_t i = 0; i < p->n_shares && r == 0; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Networks, shares and vsock of a guest, looked at before anything is changed for it. */
+/* Served disks, networks, shares and vsock of a guest, looked at before anything is changed for it. */
 #ifndef CARVE_TOOLS_LINKS_H
 #define CARVE_TOOLS_LINKS_H
 

@@ -102,6 +102,7 @@ static int call(struct vmm_vhost *h, unsigned int which, const struct vmm_memory
 		.size = 8, .avail = 0x100, .used = 0x200, .kick_fd = h->fd, .call_fd = h->fd
 	};
 	uint64_t features = 0;
+	uint8_t config[VHOST_USER_CONFIG_MAX];
 	uint16_t next;
 	int r;
 
@@ -118,6 +119,9 @@ static int call(struct vmm_vhost *h, unsigned int which, const struct vmm_memory
 		return h->ops->set_ring(h, 1, &ring);
 	case 4:
 		return h->ops->stop_ring(h, 1, &next);
+	case 5:
+		r = vmm_vhost_user_config(h, config, sizeof(config));
+		return r == -EOPNOTSUPP ? -EINVAL : r;
 	default:
 		r = vmm_vhost_user_queues(h);
 		need(r < 0 || (r >= 1 && r <= VHOST_USER_QUEUES_MAX));

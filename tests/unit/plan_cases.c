@@ -62,13 +62,14 @@ static void epyc(struct inventory *inv, struct spec *s)
 	snprintf(ib_want_vf_class(s, "net")->near, sizeof(s->devices[1].near), "dev0");
 }
 
-/* One network of each kind, with what each can have, and paths that QEMU has to be told with care. */
+/* A disk that another program serves, one network of each kind, with what each can have, and paths that QEMU has to be told with care. */
 static void networks(struct inventory *inv, struct spec *s)
 {
 	struct spec_net *n;
 
 	ib_emulated(inv, false);
 	*s = ib_spec("networks", 2, IB_1G, IB_2M);
+	ib_want_disk(s, "/run/spdk/vhost,0")->is_vhost_user = true;
 	snprintf(ib_want_net(s, SPEC_NET_BRIDGE, "br0")->id, sizeof(s->nets->id), "lan");
 	n = ib_want_net(s, SPEC_NET_OVS, "ovs-int");
 	n->has_mac = true;

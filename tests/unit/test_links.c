@@ -205,6 +205,13 @@ static void sockets(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(chmod(a.sun_path, 0600), 0);
 	expect_refused(h, -EACCES, a.sun_path, "socket of the switch");
+	h->p.n_nets = 0;
+	h->p.disks[0] = (struct plan_disk){ .id = "disk0",
+					    .path = a.sun_path,
+					    .is_vhost_user = true };
+	h->p.n_disks = 1;
+	expect_refused(h, -EACCES, a.sun_path, "socket of the program that serves the disk");
+	h->p.n_nets = 1;
 	assert_int_equal(chmod(a.sun_path, 0666), 0);
 	assert_int_equal(links_check(&h->c, &h->p, NOBODY, NOBODY), 0);
 	unlink(a.sun_path);

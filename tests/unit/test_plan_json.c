@@ -287,13 +287,15 @@ static void contradictions_of_tree_and_map_are_refused(void **state)
 
 static void contradictions_of_networks_are_refused(void **state)
 {
-	/* networks: lan on a bridge, net1 on ovs, net2 on passt, net3 on vhost-user */
+	/* networks: a disk that is served, lan on a bridge, net1 on ovs, net2 on passt, net3 on vhost-user */
 	static const struct {
 		const char *array;
 		size_t index;
 		const char *key, *text;
 		int64_t number;
 	} rows[] = {
+		{ "disks", 0, "serial", "root", 0 },
+		{ "disks", 0, "path", "spdk.sock", 0 },
 		{ "net", 0, "id", "a=b", 0 },
 		{ "net", 0, "id", "net1", 0 },
 		{ "net", 0, "kind", "passt", 0 },

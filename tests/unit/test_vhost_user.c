@@ -156,7 +156,8 @@ static void test_agreed(void **state)
 	connect_well();
 	assert_int_equal(x.b.n_requests, 4);
 	assert_memory_equal(x.b.requests, wanted, sizeof(wanted));
-	assert_int_equal(x.b.set_protocol, VHOST_USER_P_MQ | VHOST_USER_P_REPLY_ACK);
+	assert_int_equal(x.b.set_protocol,
+			 VHOST_USER_P_MQ | VHOST_USER_P_REPLY_ACK | VHOST_USER_P_CONFIG);
 	assert_int_equal(x.h->ops->features(x.h, &features), 0);
 	assert_int_equal(features, VERSION_1 | 1ULL << 5);
 	assert_int_equal(x.h->ops->set_features(x.h, VERSION_1), 0);

@@ -418,7 +418,7 @@ static int make_disks(bool is_readonly, struct vmm_disks **ret)
 	p.disks[0].is_readonly = is_readonly;
 	p.disks[0].guest.dev = (uint8_t)plan_disk_slot(0);
 	x.g.err = (struct cv_error){ 0 };
-	return vmm_disks_new(&x.g.env, &p, ret, &x.g.err);
+	return vmm_disks_new(&x.g.env, &p, NULL, 0, ret, &x.g.err);
 }
 
 /* A slot is never given back: the next disk has another machine. */

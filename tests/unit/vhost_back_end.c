@@ -18,6 +18,7 @@ struct message {
 		struct vhost_vring_state state;
 		struct vhost_vring_addr addr;
 		struct vhost_user_memory memory;
+		struct vhost_user_config config;
 	} p;
 	int fds[VHOST_USER_FDS_MAX];
 	size_t n_fds;
@@ -196,6 +197,15 @@ static void keep(struct vb_back_end *b, const struct message *m)
 		answer(b, m, &(uint64_t){ 0 }, 8);
 }
 
+static void answer_config(struct vb_back_end *b, const struct message *m)
+{
+	struct vhost_user_config c = m->p.config;
+
+	need(c.offset + c.size <= sizeof(b->config));
+	memcpy(c.data, b->config + c.offset, c.size);
+	answer(b, m, &c, m->h.size);
+}
+
 static void serve(struct vb_back_end *b, const struct message *m)
 {
 	struct vhost_vring_state s = { m->p.state.index + b->stop_index, b->stop_num };
@@ -209,6 +219,8 @@ static void serve(struct vb_back_end *b, const struct message *m)
 		return answer(b, m, &b->queues, 8);
 	case VHOST_USER_GET_VRING_BASE:
 		return answer(b, m, &s, sizeof(s));
+	case VHOST_USER_GET_CONFIG:
+		return answer_config(b, m);
 	default:
 		return keep(b, m);
 	}

@@ -36,6 +36,7 @@ struct vb_ring {
 /** struct vb_back_end - set before vb_start(): features to stop_num; then what it was told */
 struct vb_back_end {
 	uint64_t features, protocol, queues;
+	uint8_t config[VHOST_USER_CONFIG_MAX];
 	enum vb_fault fault;
 	uint32_t fault_at;	       /* enum vhost_user_request */
 	uint32_t stop_index, stop_num; /* GET_VRING_BASE: added to the ring, and where it stopped */

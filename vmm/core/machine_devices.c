@@ -113,11 +113,9 @@ static void announce_devices(struct machine *m)
 static int make_vsock(struct machine *m, const struct vmm_virtio_env *env, struct cv_error *err)
 {
 	uint32_t cid = m->in.plan->vsock_cid;
-	int fd = -1;
+	const struct plan_link *link = plan_find_link(m->in.links, m->in.n_links, PLAN_VSOCK_ID);
+	int fd = link && link->n == 1 ? link->fds[0] : -1;
 
-	for (size_t i = 0; i < m->in.n_links; i++)
-		if (strcmp(m->in.links[i].id, PLAN_VSOCK_ID) == 0 && m->in.links[i].n == 1)
-			fd = m->in.links[i].fds[0];
 	if (cid == 0)
 		return 0;
 	if (fd < 0)
@@ -141,7 +139,7 @@ int vmm_machine_make_devices(struct machine *m, struct cv_error *err)
 	r = r ?: make_channels(m, &env, err);
 	r = r ?: vmm_power_new(&m->pio, m->irqs, &m->power);
 	r = r ?: vmm_vrng_new(&env, SLOT_RNG, &m->rng, err);
-	r = r ?: vmm_disks_new(&env, m->in.plan, &m->disks, err);
+	r = r ?: vmm_disks_new(&env, m->in.plan, m->in.links, m->in.n_links, &m->disks, err);
 	r = r ?: vmm_nets_new(&env, m->in.plan, m->in.links, m->in.n_links, &m->nets, err);
 	r = r ?: make_vsock(m, &env, err);
 	r = r ?: vmm_shares_new(&env, m->in.plan, m->in.links, m->in.n_links, &m->shares, err);

@@ -58,6 +58,16 @@ int vmm_vblk_new(const struct vmm_virtio_env *env, unsigned int slot, const stru
 		 struct vmm_vblk **ret, struct cv_error *err);
 void vmm_vblk_free(struct vmm_vblk *b);
 
+/* ---- virtio-blk: another program serves it, a vhost-user back end (SPDK, qemu-storage-daemon) ---- */
+struct vmm_served_disk;
+/**
+ * vmm_served_disk_new() - @fd: connected socket, owned, also when it fails
+ * Return: 0; -EOPNOTSUPP: the back end lacks what a disk needs; -E2BIG: memory in too many pieces; -errno.
+ */
+int vmm_served_disk_new(const struct vmm_virtio_env *env, const struct plan_disk *p, int fd,
+			struct vmm_served_disk **ret, struct cv_error *err);
+void vmm_served_disk_free(struct vmm_served_disk *d);
+
 /* ---- all disks of a plan ---- */
 struct vmm_disks;
 /**
@@ -66,9 +76,12 @@ struct vmm_disks;
  *
  * A disk that is written to is locked against every other program that locks (QEMU with locking=on, too),
  * a block device also against mounts (O_EXCL); one that is only read against those that write.
- * Return: 0; -EBUSY: somebody else has it; -errno.
+ * @links: one of the id of each disk that another program serves; its fd is owned by the disk from then
+ *         on, also when it fails
+ * Return: 0; -EBUSY: somebody else has it; -ENOENT: a served disk has no link; -errno.
  */
-int vmm_disks_new(const struct vmm_virtio_env *env, const struct plan *p, struct vmm_disks **ret,
+int vmm_disks_new(const struct vmm_virtio_env *env, const struct plan *p,
+		  const struct plan_link *links, size_t n_links, struct vmm_disks **ret,
 		  struct cv_error *err);
 void vmm_disks_free(struct vmm_disks *d);
 

@@ -63,6 +63,13 @@ int vmm_vhost_user_new(const char *name, int fd, struct vmm_loop *loop, void (*g
  */
 int vmm_vhost_user_queues(struct vmm_vhost *h);
 
+/**
+ * vmm_vhost_user_config() - the first @size bytes of the device's configuration (Virtio 1.2 section 4.1.4.6),
+ * as the back end has it
+ * Return: 0; -EOPNOTSUPP: it tells none; -EPROTO: it answers another question; -errno.
+ */
+int vmm_vhost_user_config(struct vmm_vhost *h, void *ret, uint32_t size);
+
 /** vmm_vhost_needs() - Return: 0; -EOPNOTSUPP with @err NO_FEATURE: @h does not offer all of @features */
 int vmm_vhost_needs(struct vmm_vhost *h, uint64_t features, uint64_t *ret_offered,
 		    struct cv_error *err);

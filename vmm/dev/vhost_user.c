@@ -87,6 +87,25 @@ int vmm_vhost_user_queues(struct vmm_vhost *h)
 	return -EPROTO;
 }
 
+int vmm_vhost_user_config(struct vmm_vhost *h, void *ret, uint32_t size)
+{
+	struct vhost_user *u = user_of(h);
+	struct vhost_user_config c = { .size = size }, got;
+	uint32_t len = (uint32_t)offsetof(struct vhost_user_config, data) + size;
+	int r;
+
+	if (!u->has_config || size > VHOST_USER_CONFIG_MAX)
+		return -EOPNOTSUPP;
+	vhost_user_begin(u);
+	r = vhost_user_ask(u, &(struct vhost_user_out){ VHOST_USER_GET_CONFIG, &c, len, NULL, 0 },
+			   &got, len);
+	if (r == 0 && (got.offset != 0 || got.size != size))
+		r = vhost_user_end(u, VHOST_USER_GET_CONFIG, -EPROTO);
+	if (r == 0)
+		memcpy(ret, got.data, size);
+	return r;
+}
+
 /* ---- the connection ---- */
 
 /* Only its end is waited for: answers are for who asked. */
@@ -109,10 +128,11 @@ static int agree_protocol(struct vhost_user *u)
 
 	if (r < 0)
 		return r;
-	ours = theirs & (VHOST_USER_P_MQ | VHOST_USER_P_REPLY_ACK);
+	ours = theirs & (VHOST_USER_P_MQ | VHOST_USER_P_REPLY_ACK | VHOST_USER_P_CONFIG);
 	r = tell_u64(u, VHOST_USER_SET_PROTOCOL_FEATURES, ours);
 	u->has_mq = ours & VHOST_USER_P_MQ;
 	u->has_ack = ours & VHOST_USER_P_REPLY_ACK;
+	u->has_config = ours & VHOST_USER_P_CONFIG;
 	return r;
 }
 

@@ -27,6 +27,9 @@
 /* Protocol features. */
 #define VHOST_USER_P_MQ (1ULL << 0)
 #define VHOST_USER_P_REPLY_ACK (1ULL << 3)
+#define VHOST_USER_P_CONFIG (1ULL << 9)
+
+#define VHOST_USER_CONFIG_MAX 256 /* bytes of a device's configuration */
 
 enum vhost_user_request {
 	VHOST_USER_GET_FEATURES = 1,
@@ -43,6 +46,7 @@ enum vhost_user_request {
 	VHOST_USER_SET_PROTOCOL_FEATURES = 16,
 	VHOST_USER_GET_QUEUE_NUM = 17,
 	VHOST_USER_SET_VRING_ENABLE = 18,
+	VHOST_USER_GET_CONFIG = 24,
 };
 
 /** struct vhost_user_header - of each message; @size: bytes that follow it */
@@ -58,6 +62,12 @@ struct vhost_user_region {
 struct vhost_user_memory {
 	uint32_t n, padding;
 	struct vhost_user_region regions[VHOST_USER_REGIONS_MAX];
+};
+
+/** struct vhost_user_config - a part of the device's configuration: @size bytes at @offset */
+struct vhost_user_config {
+	uint32_t offset, size, flags;
+	uint8_t data[VHOST_USER_CONFIG_MAX];
 };
 
 /**
@@ -76,7 +86,7 @@ struct vhost_user {
 	void (*gone)(void *ctx);
 	void *ctx;
 	unsigned int answer_ms;
-	bool has_protocol, has_ack, has_mq;
+	bool has_protocol, has_ack, has_mq, has_config;
 	const struct vmm_memory *memory;
 	uint64_t until_ms;
 	atomic_int broken;

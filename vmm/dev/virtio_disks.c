@@ -15,9 +15,10 @@
 #define BYTE_WRITES 101
 #define BYTE_NO_WRITES 201
 
-/** struct vmm_disks - the first @n are made */
+/** struct vmm_disks - of each place one of both, the first @n are made */
 struct vmm_disks {
 	struct vmm_vblk *disks[PLAN_MAX_DISKS];
+	struct vmm_served_disk *served[PLAN_MAX_DISKS];
 	size_t n;
 };
 
@@ -93,14 +94,33 @@ static int add_disk(const struct vmm_virtio_env *env, const struct plan *p, size
 	return r ?: vmm_vblk_new(env, d->guest.dev, &disk, ret, err);
 }
 
-int vmm_disks_new(const struct vmm_virtio_env *env, const struct plan *p, struct vmm_disks **ret,
+static int add_served(const struct vmm_virtio_env *env, const struct plan_disk *d,
+		      const struct plan_link *link, struct vmm_served_disk **ret,
+		      struct cv_error *err)
+{
+	if (link && link->n == 1)
+		return vmm_served_disk_new(env, d, link->fds[0], ret, err);
+	cv_fail(err, -ENOENT, CV_EXIT_USAGE, "NO_DESCRIPTOR", d->id,
+		"the socket of the disk was not handed over");
+	cv_error_wanted(err, "--link %s=FD", d->id);
+	cv_error_hint(err, "start the guest with carve run");
+	return -ENOENT;
+}
+
+int vmm_disks_new(const struct vmm_virtio_env *env, const struct plan *p,
+		  const struct plan_link *links, size_t n_links, struct vmm_disks **ret,
 		  struct cv_error *err)
 {
 	_cleanup_(vmm_disks_freep) struct vmm_disks *d = calloc(1, sizeof(*d));
 	int r = d ? 0 : cv_fail_errno(err, -ENOMEM, NULL, "cannot make the disks");
 
 	for (size_t i = 0; i < p->n_disks && r == 0; i++) {
-		r = add_disk(env, p, i, &d->disks[i], err);
+		if (p->disks[i].is_vhost_user)
+			r = add_served(env, &p->disks[i],
+				       plan_find_link(links, n_links, p->disks[i].id),
+				       &d->served[i], err);
+		else
+			r = add_disk(env, p, i, &d->disks[i], err);
 		if (r == 0)
 			d->n++;
 	}
@@ -112,7 +132,11 @@ int vmm_disks_new(const struct vmm_virtio_env *env, const struct plan *p, struct
 
 void vmm_disks_free(struct vmm_disks *d)
 {
-	for (size_t i = 0; i < d->n; i++)
-		vmm_vblk_free(d->disks[i]);
+	for (size_t i = 0; i < d->n; i++) {
+		if (d->served[i])
+			vmm_served_disk_free(d->served[i]);
+		else
+			vmm_vblk_free(d->disks[i]);
+	}
 	free(d);
 }

@@ -147,14 +147,6 @@ static int new_share(const struct vmm_virtio_env *env, const struct plan_share *
 
 /* ---- all of a plan ---- */
 
-static const struct plan_link *find_link(const struct plan_link *links, size_t n, const char *id)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(links[i].id, id) == 0)
-			return &links[i];
-	return NULL;
-}
-
 static int add_share(const struct vmm_virtio_env *env, const struct plan_share *p,
 		     const struct plan_link *link, struct share **ret, struct cv_error *err)
 {
@@ -174,7 +166,7 @@ static void close_links(const struct plan *p, size_t first, const struct plan_li
 			size_t n_links)
 {
 	for (size_t i = first; i < p->n_shares; i++) {
-		const struct plan_link *link = find_link(links, n_links, p->shares[i].id);
+		const struct plan_link *link = plan_find_link(links, n_links, p->shares[i].id);
 
 		for (size_t k = 0; link && k < link->n; k++)
 			close(link->fds[k]);
@@ -192,7 +184,8 @@ int vmm_shares_new(const struct vmm_virtio_env *env, const struct plan *p,
 	for (; i < p->n_shares && r == 0; i++) {
 		const struct plan_share *share = &p->shares[i];
 
-		r = add_share(env, share, find_link(links, n_links, share->id), &s->shares[i], err);
+		r = add_share(env, share, plan_find_link(links, n_links, share->id), &s->shares[i],
+			      err);
 		if (r == 0)
 			s->n++;
 	}

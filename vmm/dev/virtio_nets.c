@@ -16,14 +16,6 @@ struct vmm_nets {
 
 CV_DEFINE_CLEANUP(struct vmm_nets *, vmm_nets_free)
 
-static const struct plan_link *find_link(const struct plan_link *links, size_t n, const char *id)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(links[i].id, id) == 0)
-			return &links[i];
-	return NULL;
-}
-
 static int add_net(const struct vmm_virtio_env *env, const struct plan_net *net,
 		   const struct plan_link *link, struct vnet **ret, struct cv_error *err)
 {
@@ -41,7 +33,7 @@ static void close_links(const struct plan *p, size_t first, const struct plan_li
 			size_t n_links)
 {
 	for (size_t i = first; i < p->n_nets; i++) {
-		const struct plan_link *link = find_link(links, n_links, p->nets[i].id);
+		const struct plan_link *link = plan_find_link(links, n_links, p->nets[i].id);
 
 		for (size_t k = 0; link && k < link->n; k++)
 			close(link->fds[k]);
@@ -57,8 +49,8 @@ int vmm_nets_new(const struct vmm_virtio_env *env, const struct plan *p,
 	size_t i = 0;
 
 	for (; i < p->n_nets && r == 0; i++) {
-		r = add_net(env, &p->nets[i], find_link(links, n_links, p->nets[i].id), &n->nets[i],
-			    err);
+		r = add_net(env, &p->nets[i], plan_find_link(links, n_links, p->nets[i].id),
+			    &n->nets[i], err);
 		if (r == 0)
 			n->n++;
 	}
