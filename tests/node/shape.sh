@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The machines the node can be: shape_argv fills the array `qemu_argv` for one shape.
-# Reads: shape, sockets, cores, threads, memory_gib (per NUMA node), iommu, icount, node_files.
+# Reads: shape, sockets, cores, threads, memory_gib (per NUMA node), iommu, icount, one_thread, node_files.
 # shellcheck disable=SC2034,SC2154 # these come from node, and it reads the arrays
 # One NUMA node per socket. Nodes 0 and 1 have the PCI host bridges 0000:20 and 0000:80.
 
@@ -39,7 +39,7 @@ shape_machine() {
 	arg -nodefaults -display none -no-reboot -machine q35
 	if [[ $icount == yes ]]; then
 		arg -accel tcg,thread=single -icount shift=auto,sleep=off
-	elif [[ $iommu == no ]]; then
+	elif [[ $iommu == no || $one_thread == yes ]]; then
 		# Without interrupt remapping Linux uses xAPIC mode: README.md, "Boots that hang".
 		arg -accel tcg,thread=single
 	else
